@@ -47,6 +47,7 @@ const table = {
   ERR_OUT_OF_MEMORY: [EngineError, 'Memory could not be allocated; the engine remains usable.'],
   ERR_ENGINE: [EngineError, 'libtorch reported an error.'],
   ERR_RUN_MISMATCH: [RunError, 'The output directory belongs to a different command or configuration.'],
+  ERR_RUN_LOCKED: [RunError, 'Another process is writing the output directory.'],
   ERR_OUTPUT: [RunError, 'An output cannot be written.'],
   ERR_LIBTORCH_NOT_FOUND: [LibtorchError, 'No libtorch was found.'],
   ERR_LIBTORCH_VERSION: [LibtorchError, 'The libtorch found is not the version this build needs.'],

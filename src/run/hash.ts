@@ -1,0 +1,36 @@
+import { createHash } from 'node:crypto'
+import { createReadStream } from 'node:fs'
+import { readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+
+/** SHA-256 of a file's bytes in hexadecimal, streamed. */
+export async function hashFile(path: string, signal?: AbortSignal): Promise<string> {
+  const hash = createHash('sha256')
+  for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20, signal })) hash.update(chunk)
+  return hash.digest('hex')
+}
+
+/** SHA-256 of the canonical JSON of `value`: keys sorted at every depth, no white space. */
+export function hashJson(value: unknown): string {
+  return createHash('sha256').update(canonicalJson(value)).digest('hex')
+}
+
+/** JSON with keys sorted at every depth, no white space. */
+export function canonicalJson(value: unknown): string {
+  return JSON.stringify(value, (_key, inner: unknown) =>
+    typeof inner === 'object' && inner !== null && !Array.isArray(inner)
+      ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0)))
+      : inner,
+  )
+}
+
+// What decides a checkpoint's answers: weights, configuration, tokenizer, template. README and licence do not.
+const decisive = /\.(safetensors|json|jinja|txt)$/
+
+/** SHA-256 over names and contents of the files of a checkpoint that decide its answers. Reads every weight once. */
+export async function hashCheckpoint(directory: string, signal?: AbortSignal): Promise<string> {
+  const names = (await readdir(directory)).filter((name) => decisive.test(name)).sort()
+  const files: [string, string][] = []
+  for (const name of names) files.push([name, await hashFile(join(directory, name), signal)])
+  return hashJson(files)
+}

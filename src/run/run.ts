@@ -1,0 +1,213 @@
+import { mkdir, readFile, rm } from 'node:fs/promises'
+import { join, relative } from 'node:path'
+import { error, FrankentorchError, messageOf } from '../errors.ts'
+import { version } from '../version.ts'
+import { RunConfig, requireSameConfig } from './config.ts'
+import { LineFile, writeAtomic, writeJson } from './files.ts'
+import { Journal, requireSameSamples } from './journal.ts'
+import { takeLock } from './lock.ts'
+import { type Progress, ProgressMeter } from './progress.ts'
+import { parseLines } from './records.ts'
+
+export interface RunOptions {
+  /** The run's directory; made when it does not exist. */
+  out: string
+  /** What is run, as on the command line: `probe vision`. */
+  command: string
+  /** Every argument that decides the records. */
+  arguments: RunConfig['arguments']
+  models?: RunConfig['models']
+  data?: RunConfig['data']
+  /** Delete the files of a run found in `out` instead of continuing it. Default false. */
+  overwrite?: boolean
+  signal?: AbortSignal
+  onProgress?: (progress: Progress) => void
+}
+
+/** A line of `failures.jsonl`. */
+export interface Failure {
+  /** The record file the sample would have gone to. */
+  file: string
+  sample: string
+  /** Null for an error that is not one of ours. */
+  code: string | null
+  message: string
+}
+
+const configFile = 'config.json'
+const failuresFile = 'failures.jsonl'
+const timingsFile = 'timings.jsonl'
+
+/**
+ * Opens a run directory: a new one, or the same command's with the same config, which then continues where it stopped.
+ * Throws `ERR_RUN_MISMATCH` when the directory holds another run (unless `overwrite`) or a `config.json` that is none,
+ * `ERR_RUN_LOCKED` while another process writes it, `ERR_OUTPUT` when it cannot be written.
+ */
+export async function openRun(options: RunOptions): Promise<Run> {
+  const { out, command, models = {}, data = {}, overwrite = false } = options
+  const config: RunConfig = { schema: 1, command, arguments: options.arguments, models, data, version }
+  await mkdir(out, { recursive: true }).catch((thrown) => {
+    throw error('ERR_OUTPUT', `Cannot create ${out}: ${messageOf(thrown)}`, { cause: thrown })
+  })
+  const unlock = await takeLock(join(out, 'run.lock'))
+  try {
+    const found = await readConfig(out)
+    if (found && overwrite) await deleteRun(out)
+    else if (found) requireSameConfig(out, found, config)
+    if (!found || overwrite) await writeJson(join(out, configFile), config)
+    return new Run(options, await Journal.open(out), unlock)
+  } catch (thrown) {
+    await unlock()
+    throw thrown
+  }
+}
+
+/** A run directory held by this process: samples go in, records, failures and outputs come to lie in its files. */
+export class Run implements AsyncDisposable {
+  readonly directory: string
+  private readonly journal: Journal
+  private readonly unlock: () => Promise<void>
+  private readonly signal?: AbortSignal
+  private readonly onProgress?: (progress: Progress) => void
+
+  /** @internal Use `openRun`. */
+  constructor({ out, signal, onProgress }: RunOptions, journal: Journal, unlock: () => Promise<void>) {
+    this.directory = out
+    this.journal = journal
+    this.unlock = unlock
+    this.signal = signal
+    this.onProgress = onProgress
+  }
+
+  /**
+   * Calls `body` for each sample not yet finished, in order, and appends the records it returns to `file`. A sample is finished when
+   * its records are on the disk: a killed run repeats at most one, and its files end up byte-identical to an undisturbed run's.
+   * A sample whose body throws leaves a line in `failures.jsonl` and no record, and the next one follows; an abort or a disposed
+   * model ends the loop with that error.
+   */
+  async forEach<Sample extends { id: string }>(
+    file: string,
+    samples: readonly Sample[],
+    body: (sample: Sample) => Promise<readonly object[]>,
+  ): Promise<Progress> {
+    const finished = this.journal.samples(file)
+    requireSameSamples(
+      this.directory,
+      finished,
+      samples.map(({ id }) => id),
+    )
+    const failedBefore = finished.filter(({ failed }) => failed).length
+    const meter = new ProgressMeter(samples.length, finished.length, failedBefore)
+    this.onProgress?.(meter.now())
+    const files = await this.openLines(file)
+    try {
+      for (const sample of samples.slice(finished.length)) {
+        this.throwIfAborted()
+        const begun = performance.now()
+        const outcome = await body(sample).then(
+          (records) => ({ records }),
+          (thrown) => ({ failure: this.failureOf(file, sample.id, thrown) }),
+        )
+        await this.commit(files, file, sample.id, outcome)
+        const seconds = Number(((performance.now() - begun) / 1000).toFixed(3))
+        await files.timings.append([{ file, sample: sample.id, seconds }], { sync: false })
+        const progress = meter.sampleFinished('failure' in outcome)
+        this.onProgress?.(progress)
+      }
+    } finally {
+      await Promise.all(Object.values(files).map((lines) => lines.close()))
+    }
+    return meter.now()
+  }
+
+  /** The records written to `file` so far, those of earlier processes included. */
+  async records<Row>(file: string): Promise<Row[]> {
+    return (await parseLines(join(this.directory, file))).map(({ value }) => value as Row)
+  }
+
+  async failures(): Promise<Failure[]> {
+    return this.records<Failure>(failuresFile)
+  }
+
+  /** Writes an output of the run at once or not at all; `file` is relative to its directory. Returns the path. */
+  async write(file: string, content: string | Uint8Array): Promise<string> {
+    const path = join(this.directory, file)
+    await this.journal.addOutput(file)
+    await writeAtomic(path, content)
+    return path
+  }
+
+  async writeJson(file: string, value: unknown): Promise<string> {
+    return this.write(file, `${JSON.stringify(value, null, 2)}\n`)
+  }
+
+  /** Gives the directory back. The run can be opened again and continues. */
+  async close(): Promise<void> {
+    await this.journal.close()
+    await this.unlock()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+
+  private async openLines(file: string) {
+    const open = (name: string) => LineFile.open(join(this.directory, name))
+    const [records, failures, timings] = [await open(file), await open(failuresFile), await open(timingsFile)]
+    await records.truncate(this.journal.endOf(file))
+    await failures.truncate(this.journal.endOf(failuresFile))
+    return { records, failures, timings }
+  }
+
+  private async commit(
+    { records, failures }: { records: LineFile; failures: LineFile },
+    file: string,
+    sample: string,
+    outcome: { records: readonly object[] } | { failure: Failure },
+  ): Promise<void> {
+    const failed = 'failure' in outcome
+    if (failed) await failures.append([outcome.failure])
+    else await records.append(outcome.records)
+    const ends = { [file]: records.end, [failuresFile]: failures.end }
+    await this.journal.add({ file, sample, failed, ends })
+  }
+
+  private failureOf(file: string, sample: string, thrown: unknown): Failure {
+    this.throwIfAborted()
+    const code = thrown instanceof FrankentorchError ? thrown.code : null
+    if (code === 'ERR_ABORTED' || code === 'ERR_DISPOSED') throw thrown
+    return { file, sample, code, message: messageOf(thrown) }
+  }
+
+  private throwIfAborted(): void {
+    if (this.signal?.aborted) {
+      throw error('ERR_ABORTED', `Aborted; the same command continues the run in ${this.directory}`)
+    }
+  }
+}
+
+async function readConfig(directory: string): Promise<RunConfig | undefined> {
+  const path = join(directory, configFile)
+  const text = await readFile(path, 'utf8').catch(() => undefined)
+  if (text === undefined) return undefined
+  const config = RunConfig.safeParse(parseJson(text))
+  if (config.success) return config.data
+  throw error('ERR_RUN_MISMATCH', `${path} is not the config of a run: choose another directory for the output`)
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+// Only what the journal says the run wrote: a directory may hold a user's notes, or another run in a folder of its own.
+async function deleteRun(directory: string): Promise<void> {
+  const journal = await Journal.open(directory)
+  await journal.close()
+  const written = journal.files().filter((file) => !relative('.', file).startsWith('..'))
+  const files = [configFile, failuresFile, timingsFile, Journal.file, ...written]
+  for (const file of files) await rm(join(directory, file), { force: true })
+}
