@@ -30,7 +30,7 @@ test('a line chart has its titles, a legend entry a series, whole layers and per
 test('a null is a gap in the line, not a zero', async () => {
   const svg = await renderSvg(chart)
   const marks = [
-    ...svg.matchAll(/<path aria-label="[^"]*Task: counting" [^>]*description="(line mark|point)" d="([^"]*)"/g),
+    ...svg.matchAll(/<path aria-label="[^"]*Task: counting" [^>]*description="(line mark|point)"[^>]* d="([^"]*)"/g),
   ]
   const line = marks.find(([, kind]) => kind === 'line mark')![2]!
   expect(marks.filter(([, kind]) => kind === 'point')).toHaveLength(3)
