@@ -10,12 +10,12 @@
 #include <cerrno>
 #include <cstring>
 
-#include "error.h"
+#include "runtime/failure.h"
 
 namespace frankentorch {
 namespace {
 
-[[noreturn]] void fail(const char* code, const std::string& path, const std::string& what) {
+[[noreturn]] void refuse(const char* code, const std::string& path, const std::string& what) {
   throw Error(code, path + ": " + what);
 }
 
@@ -43,19 +43,19 @@ int64_t checked_numel(at::IntArrayRef shape) {
 
 std::shared_ptr<MappedFile> MappedFile::open(const std::string& path, uint64_t expected_size) {
   Descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
-  if (file.fd < 0) fail("ERR_CHECKPOINT_NOT_FOUND", path, system_message("open"));
+  if (file.fd < 0) refuse("ERR_CHECKPOINT_NOT_FOUND", path, system_message("open"));
   struct stat status {};
-  if (::fstat(file.fd, &status) != 0) fail("ERR_CHECKPOINT_CORRUPT", path, system_message("fstat"));
+  if (::fstat(file.fd, &status) != 0) refuse("ERR_CHECKPOINT_CORRUPT", path, system_message("fstat"));
   const auto size = static_cast<uint64_t>(status.st_size);
   if (size != expected_size || size == 0) {
-    fail("ERR_CHECKPOINT_CORRUPT", path,
-         "expected " + std::to_string(expected_size) + " bytes but found " + std::to_string(size) +
-             " (was it replaced while it was being opened?)");
+    refuse("ERR_CHECKPOINT_CORRUPT", path,
+           "expected " + std::to_string(expected_size) + " bytes but found " + std::to_string(size) +
+               " (was it replaced while it was being opened?)");
   }
   // No swap is reserved for the copies that private writable pages may need: almost none is ever written.
   void* data = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_NORESERVE, file.fd, 0);
   if (data == MAP_FAILED) {
-    fail(errno == ENOMEM ? "ERR_OUT_OF_MEMORY" : "ERR_CHECKPOINT_CORRUPT", path, system_message("mmap"));
+    refuse(errno == ENOMEM ? "ERR_OUT_OF_MEMORY" : "ERR_CHECKPOINT_CORRUPT", path, system_message("mmap"));
   }
   return std::shared_ptr<MappedFile>(new MappedFile(path, static_cast<uint8_t*>(data), size));
 }
@@ -79,9 +79,9 @@ at::Tensor tensor_at(std::shared_ptr<MappedFile> file, at::ScalarType dtype, at:
   const uint64_t element = c10::elementSize(dtype);
   const uint64_t available = begin <= file->size() ? file->size() - begin : 0;
   if (numel < 0 || static_cast<uint64_t>(numel) > available / element) {
-    fail("ERR_CHECKPOINT_CORRUPT", file->path(),
-         "a parameter at byte " + std::to_string(begin) + " reaches past the end (" + std::to_string(file->size()) +
-             " bytes)");
+    refuse("ERR_CHECKPOINT_CORRUPT", file->path(),
+           "a parameter at byte " + std::to_string(begin) + " reaches past the end (" + std::to_string(file->size()) +
+               " bytes)");
   }
   uint8_t* data = file->data() + begin;
   const auto options = at::TensorOptions().dtype(dtype);

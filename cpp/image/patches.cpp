@@ -4,7 +4,7 @@
 #include <cstring>
 #include <string>
 
-#include "error.h"
+#include "runtime/failure.h"
 
 namespace frankentorch {
 namespace {

@@ -5,7 +5,7 @@
 #include <numbers>
 #include <string>
 
-#include "error.h"
+#include "runtime/failure.h"
 
 // GCC picks the widest version the machine has when the library is loaded; the arithmetic is on integers, so all agree.
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <sstream>
 #include <stdexcept>
 #include <string>
 
@@ -12,7 +13,15 @@ class Error : public std::runtime_error {
   const char* code() const noexcept { return code_; }
 
  private:
-  const char* code_;
+  const char* code_;  // a literal
 };
+
+// fail("ERR_SHAPE_MISMATCH", "Expected ", a, " but received ", b);
+template <class... Parts>
+[[noreturn]] void fail(const char* code, const Parts&... parts) {
+  std::ostringstream message;
+  (message << ... << parts);
+  throw Error(code, message.str());
+}
 
 }  // namespace frankentorch

@@ -1,0 +1,35 @@
+#pragma once
+
+#include <map>
+#include <string>
+
+#include "hooks/attachments.h"
+
+namespace frankentorch {
+
+// Keeps a copy of what leaves a point, row by row: [1, tokens, ...] or [1, heads, tokens, ...]. Attached last, it sees
+// the value after the interventions there.
+class Capture : public Hook {
+ public:
+  at::Tensor apply(at::Tensor value, const Group* group) override {
+    if (!group) {
+      shared_ = value.detach().clone();
+      return value;
+    }
+    for (size_t i = 0; i < group->rows.size(); ++i)
+      rows_[group->rows[i]] = value.narrow(0, static_cast<int64_t>(i), 1).detach().clone();
+    return value;
+  }
+
+  // Undefined when the pass did not reach the point. The vision tower's values belong to all rows.
+  at::Tensor of_row(int64_t row) const {
+    const auto found = rows_.find(row);
+    return found == rows_.end() ? shared_ : found->second;
+  }
+
+ private:
+  std::map<int64_t, at::Tensor> rows_;
+  at::Tensor shared_;
+};
+
+}  // namespace frankentorch

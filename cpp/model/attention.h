@@ -1,0 +1,14 @@
+#pragma once
+
+#include "hooks/points.h"
+#include "pch.h"
+
+namespace frankentorch {
+
+// Causal attention of one group. q: [rows, heads, tokens, head_dim]; k, v: [rows, kv_heads, all tokens, head_dim], the
+// new tokens last. Each kv head serves heads / kv_heads query heads (grouped-query attention, arXiv 2305.13245). ->
+// like q. A single new token may attend to everything, so then k and v may hold any number of tokens. When someone
+// watches `.weights`, the probabilities [rows, heads, tokens, all tokens] are made and pass that point.
+at::Tensor causal_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, const Points& at);
+
+}  // namespace frankentorch

@@ -1,0 +1,77 @@
+#include "model/decoder.h"
+
+#include "model/attention.h"
+
+namespace frankentorch {
+namespace {
+
+std::string layer_name(int64_t index) {
+  return "language_model.layers." + std::to_string(index);
+}
+
+}  // namespace
+
+DecoderLayer::DecoderLayer(const Config& config, const Parameters& parameters, int64_t index)
+    : index_(index),
+      head_dim_(config.head_dim),
+      eps_(config.rms_norm_eps),
+      input_norm_(parameters[layer_name(index) + ".input_layernorm.weight"]),
+      post_norm_(parameters[layer_name(index) + ".post_attention_layernorm.weight"]),
+      q_(parameters, layer_name(index) + ".self_attn.q_proj"),
+      k_(parameters, layer_name(index) + ".self_attn.k_proj"),
+      v_(parameters, layer_name(index) + ".self_attn.v_proj"),
+      o_(parameters, layer_name(index) + ".self_attn.o_proj"),
+      mlp_(parameters, layer_name(index) + ".mlp") {}
+
+at::Tensor DecoderLayer::forward(at::Tensor x, Batch& batch, const Points& at) const {
+  at::Tensor h = at.through(".input_layernorm", x,
+                            [&](const at::Tensor& x, const Points&) { return rms_norm(x, input_norm_, eps_); });
+  x = x + at.through(".self_attn", h, [&](const at::Tensor& h, const Points& at) { return attention(h, batch, at); });
+  h = at.through(".post_attention_layernorm", x,
+                 [&](const at::Tensor& x, const Points&) { return rms_norm(x, post_norm_, eps_); });
+  return x + at.through(".mlp", h, [&](const at::Tensor& h, const Points&) { return mlp_(h); });
+}
+
+at::Tensor DecoderLayer::attention(const at::Tensor& x, Batch& batch, const Points& at) const {
+  const at::Tensor q = rotate(q_(x).unflatten(-1, {-1, head_dim_}), batch.rotary);  // [tokens, heads, head_dim]
+  const at::Tensor k = rotate(k_(x).unflatten(-1, {-1, head_dim_}), batch.rotary);  // [tokens, kv_heads, head_dim]
+  const at::Tensor v = v_(x).unflatten(-1, {-1, head_dim_});
+
+  std::vector<at::Tensor> heads;  // of each group, [rows * tokens, heads, head_dim]
+  for (size_t g = 0; g < batch.groups.size(); ++g) {
+    const Group& group = batch.groups[g];
+    const Points here = at.of_group(static_cast<int64_t>(g));
+    auto of_group = [&](const at::Tensor& x) {
+      return Batch::rows_of(group, x).transpose(1, 2);
+    };  // [rows, heads, tokens, head_dim]
+    const at::Tensor query = here(".query", of_group(q));
+    at::Tensor keys = here(".key", of_group(k)), values = here(".value", of_group(v));
+    if (group.cache) std::tie(keys, values) = group.cache->append(index_, keys, values);
+    heads.push_back(causal_attention(query, keys, values, here).transpose(1, 2).flatten(0, 1));
+  }
+  return o_(at(".heads", heads.size() == 1 ? heads[0] : at::cat(heads)).flatten(1));
+}
+
+Decoder::Decoder(const Config& config, const Parameters& parameters)
+    : eps_(config.rms_norm_eps),
+      embed_tokens_(parameters["language_model.embed_tokens.weight"]),
+      norm_(parameters["language_model.norm.weight"]) {
+  for (int64_t i = 0; i < config.num_hidden_layers; ++i) layers_.emplace_back(config, parameters, i);
+}
+
+at::Tensor Decoder::embed(const at::Tensor& ids, const Points& at) const {
+  return at.in("language_model")(".embed_tokens", at::embedding(embed_tokens_, ids));
+}
+
+at::Tensor Decoder::forward(at::Tensor x, Batch& batch, Turn& turn, const Points& root) const {
+  const Points at = root.in("language_model");
+  for (size_t i = 0; i < layers_.size(); ++i) {
+    turn.pause();
+    x = at.in(".layers", static_cast<int64_t>(i)).through("", x, [&](const at::Tensor& x, const Points& at) {
+      return layers_[i].forward(x, batch, at);
+    });
+  }
+  return at.through(".norm", x, [&](const at::Tensor& x, const Points&) { return rms_norm(x, norm_, eps_); });
+}
+
+}  // namespace frankentorch

@@ -1,0 +1,50 @@
+#pragma once
+
+#include <string>
+
+#include "model/parameters.h"
+#include "pch.h"
+
+namespace frankentorch {
+
+// float32 for half types, the dtype itself otherwise: where the reference computes in float32, float64 stays float64.
+inline at::ScalarType accumulation_type(at::ScalarType dtype) {
+  return dtype == at::kDouble ? at::kDouble : at::kFloat;
+}
+
+// x / sqrt(mean(x²) + eps) · weight over the last axis, the mean in at least float32.
+inline at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double eps) {
+  const at::Tensor wide = x.to(accumulation_type(x.scalar_type()));
+  const at::Tensor scale = wide.square().mean(-1, /*keepdim=*/true).add_(eps).rsqrt_();
+  return weight * wide.mul(scale).to(x.scalar_type());
+}
+
+// y = x Wᵀ + b
+class Linear {
+ public:
+  Linear(const Parameters& parameters, const std::string& name)
+      : weight_(&parameters[name + ".weight"]),
+        bias_(parameters.contains(name + ".bias") ? &parameters[name + ".bias"] : nullptr) {}
+
+  at::Tensor operator()(const at::Tensor& x) const { return at::linear(x, *weight_, bias_ ? *bias_ : at::Tensor()); }
+
+ private:
+  const at::Tensor* weight_;
+  const at::Tensor* bias_;
+};
+
+// down(silu(gate(x)) · up(x))
+class SwiGlu {
+ public:
+  SwiGlu(const Parameters& parameters, const std::string& name)
+      : gate_(parameters, name + ".gate_proj"),
+        up_(parameters, name + ".up_proj"),
+        down_(parameters, name + ".down_proj") {}
+
+  at::Tensor operator()(const at::Tensor& x) const { return down_(at::silu(gate_(x)) * up_(x)); }
+
+ private:
+  Linear gate_, up_, down_;
+};
+
+}  // namespace frankentorch

@@ -1,0 +1,70 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "hooks/points.h"
+#include "model/batch.h"
+#include "model/config.h"
+#include "model/decoder.h"
+#include "model/inputs.h"
+#include "model/parameters.h"
+#include "model/positions.h"
+#include "model/vision.h"
+#include "runtime/turn.h"
+
+namespace frankentorch {
+
+// A prompt batch laid out for one pass: groups of rows of equal length, their tokens packed.
+struct Packed {
+  Batch batch;                  // without caches; rows numbered as in the inputs
+  at::Tensor ids;               // [tokens]
+  at::Tensor position_ids;      // [3, tokens]
+  std::vector<RowLayout> rows;  // as in the inputs
+};
+
+struct PointInfo {
+  std::string name;
+  std::vector<int64_t> shape;  // for one row; -1 where it is a number of tokens or patches
+};
+
+// Qwen2.5-VL (arXiv 2502.13923), or Qwen2 when the configuration has no vision tower.
+class Qwen2_5_VL {
+ public:
+  Qwen2_5_VL(Config config, Parameters parameters);
+
+  const Config& config() const { return config_; }
+  const Parameters& parameters() const { return parameters_; }
+  at::ScalarType dtype() const { return lm_head_->scalar_type(); }
+  at::Device device() const { return lm_head_->device(); }
+
+  // Throws when an id lies outside the vocabulary, a row is empty or exceeds the context, or placeholders and visuals
+  // do not match.
+  Packed pack(const Inputs& inputs) const;
+
+  // Token embeddings with the visuals in their places: [tokens, hidden].
+  at::Tensor embed(const Inputs& inputs, const Packed& packed, Turn& turn, Observer* observer = nullptr) const;
+
+  // The decoder over packed embeddings, after the final norm: [tokens, hidden].
+  at::Tensor decode(at::Tensor x, Batch& batch, Turn& turn, Observer* observer = nullptr) const;
+
+  // [tokens, hidden] -> [tokens, vocabulary]. `batch` says whose tokens these are.
+  at::Tensor logits(const at::Tensor& hidden, const Batch& batch, Observer* observer = nullptr) const;
+
+  CosSin rotary(const at::Tensor& position_ids) const {
+    return multimodal_rotary(config_, position_ids.to(device()), dtype());
+  }
+
+  // Every named point with the shape it has for one row, found by running a forward pass on the meta device.
+  std::vector<PointInfo> points(Turn& turn) const;
+
+ private:
+  Config config_;
+  Parameters parameters_;
+  std::unique_ptr<VisionTower> vision_;
+  Decoder decoder_;
+  const at::Tensor* lm_head_;
+};
+
+}  // namespace frankentorch
