@@ -4,15 +4,19 @@ import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 
 /** SHA-256 of a file's bytes in hexadecimal, streamed. */
-export async function hashFile(path: string, signal?: AbortSignal): Promise<string> {
+export async function hashFile(path: string | URL, signal?: AbortSignal): Promise<string> {
   const hash = createHash('sha256')
   for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20, signal })) hash.update(chunk)
   return hash.digest('hex')
 }
 
+export function hashBytes(bytes: Uint8Array | Uint8ClampedArray): string {
+  return createHash('sha256').update(bytes).digest('hex')
+}
+
 /** SHA-256 of the canonical JSON of `value`: keys sorted at every depth, no white space. */
 export function hashJson(value: unknown): string {
-  return createHash('sha256').update(canonicalJson(value)).digest('hex')
+  return hashBytes(Buffer.from(canonicalJson(value)))
 }
 
 /** JSON with keys sorted at every depth, no white space. */

@@ -1,4 +1,5 @@
-import { mkdir, readFile, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join, relative } from 'node:path'
 import { error, FrankentorchError, messageOf } from '../errors.ts'
 import { version } from '../version.ts'
@@ -10,8 +11,8 @@ import { type Progress, ProgressMeter } from './progress.ts'
 import { parseLines } from './records.ts'
 
 export interface RunOptions {
-  /** The run's directory; made when it does not exist. */
-  out: string
+  /** The run's directory; made when it does not exist. Without it the run lies in a temporary one that `close` deletes. */
+  out?: string
   /** What is run, as on the command line: `probe vision`. */
   command: string
   /** Every argument that decides the records. */
@@ -44,7 +45,8 @@ const timingsFile = 'timings.jsonl'
  * `ERR_RUN_LOCKED` while another process writes it, `ERR_OUTPUT` when it cannot be written.
  */
 export async function openRun(options: RunOptions): Promise<Run> {
-  const { out, command, models = {}, data = {}, overwrite = false } = options
+  const { command, models = {}, data = {}, overwrite = false } = options
+  const out = options.out ?? (await mkdtemp(join(tmpdir(), 'frankentorch-run-')))
   const config: RunConfig = { schema: 1, command, arguments: options.arguments, models, data, version }
   await mkdir(out, { recursive: true }).catch((thrown) => {
     throw error('ERR_OUTPUT', `Cannot create ${out}: ${messageOf(thrown)}`, { cause: thrown })
@@ -55,7 +57,7 @@ export async function openRun(options: RunOptions): Promise<Run> {
     if (found && overwrite) await deleteRun(out)
     else if (found) requireSameConfig(out, found, config)
     if (!found || overwrite) await writeJson(join(out, configFile), config)
-    return new Run(options, await Journal.open(out), unlock)
+    return new Run(out, options, await Journal.open(out), unlock)
   } catch (thrown) {
     await unlock()
     throw thrown
@@ -65,14 +67,21 @@ export async function openRun(options: RunOptions): Promise<Run> {
 /** A run directory held by this process: samples go in, records, failures and outputs come to lie in its files. */
 export class Run implements AsyncDisposable {
   readonly directory: string
+  private readonly temporary: boolean
   private readonly journal: Journal
   private readonly unlock: () => Promise<void>
   private readonly signal?: AbortSignal
   private readonly onProgress?: (progress: Progress) => void
 
   /** @internal Use `openRun`. */
-  constructor({ out, signal, onProgress }: RunOptions, journal: Journal, unlock: () => Promise<void>) {
-    this.directory = out
+  constructor(
+    directory: string,
+    { out, signal, onProgress }: RunOptions,
+    journal: Journal,
+    unlock: () => Promise<void>,
+  ) {
+    this.directory = directory
+    this.temporary = out === undefined
     this.journal = journal
     this.unlock = unlock
     this.signal = signal
@@ -145,6 +154,7 @@ export class Run implements AsyncDisposable {
   async close(): Promise<void> {
     await this.journal.close()
     await this.unlock()
+    if (this.temporary) await rm(this.directory, { recursive: true })
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -181,7 +191,8 @@ export class Run implements AsyncDisposable {
 
   private throwIfAborted(): void {
     if (this.signal?.aborted) {
-      throw error('ERR_ABORTED', `Aborted; the same command continues the run in ${this.directory}`)
+      const remedy = this.temporary ? '' : `; the same command continues the run in ${this.directory}`
+      throw error('ERR_ABORTED', `Aborted${remedy}`)
     }
   }
 }

@@ -1,0 +1,60 @@
+import { mkdtempSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { error } from '../../src/errors.ts'
+import type { VisionLanguageModel } from '../../src/model/model.ts'
+
+interface Prompt {
+  image: string
+  imageGridThw: number[][]
+}
+interface Swap {
+  point: string
+  steps: string
+  resample: boolean
+  source: { inputs: Prompt }
+}
+interface GenerateOptions {
+  maxNewTokens: number
+  interventions?: Swap[]
+}
+type Message = { content: [{ image: string }, { text: string }] }
+
+/**
+ * A model of four layers that reads an image's file name as its content. A swap below layer `sees` makes it answer for the source.
+ * Images named `broken` cannot be read, `wide` ones have another grid, and `crash` ones fail at the swap of layer 2.
+ */
+export function fakeModel({ sees = 2 } = {}) {
+  const directory = mkdtempSync(join(tmpdir(), 'frankentorch-fake-'))
+  writeFileSync(join(directory, 'config.json'), '{}')
+  const calls: { image: string; swap?: Swap }[] = []
+  let live = 0
+  const tensor = () => {
+    live++
+    return { dispose: () => live-- }
+  }
+  const model = {
+    directory,
+    dtype: 'float32',
+    config: { numHiddenLayers: 4, vision: {}, architecture: 'Qwen2_5_VLForConditionalGeneration' },
+    processor: {
+      prepare: async ([message]: [Message]): Promise<Prompt> => {
+        const name = message.content[0].image.split('/').at(-1)!
+        if (name.includes('broken')) throw error('ERR_IMAGE', `Cannot read ${name}`)
+        return { image: name, imageGridThw: [[1, 4, name.includes('wide') ? 8 : 4]] }
+      },
+    },
+    forward: async (_inputs: Prompt, { capture }: { capture: string[] }) => ({
+      logits: tensor(),
+      captured: Object.fromEntries(capture.map((point) => [point, tensor()])),
+    }),
+    generate: async ({ image }: Prompt, { interventions: [swap] = [] }: GenerateOptions) => {
+      calls.push({ image, swap })
+      if (swap === undefined) return { text: `It is ${image}` }
+      const layer = Number(swap.point.match(/\[(\d+):\]/)![1])
+      if (image.includes('crash') && layer === 2) throw new Error('out of luck')
+      return { text: `It is ${layer < sees ? swap.source.inputs.image : image}` }
+    },
+  }
+  return { model: model as unknown as VisionLanguageModel, calls, liveTensors: () => live }
+}
