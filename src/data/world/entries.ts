@@ -1,0 +1,71 @@
+import type { Difficulty } from './difficulty.ts'
+import { stream } from './random.ts'
+import { baseRecords, imageOf, questionRecord, swapImages, swapRecord, thoughtRecord } from './records.ts'
+import { type Sample, samples } from './samples.ts'
+import { blackScene, type Scene } from './scene.ts'
+import { type SwapPair, type SwapTask, swapPairs, swapTasks } from './swap.ts'
+
+/** What decides every byte of a world. */
+export interface Plan {
+  seed: number
+  train: number
+  test: number
+  pairs: number
+  blank: number
+  difficulty: Difficulty
+}
+
+/** What one sample or pair adds to a world; paths are relative to its directory. */
+export interface Entry {
+  lines: { file: string; record: object }[]
+  images: { file: string; scene: Scene }[]
+}
+
+/** Training samples, test samples, then swap pairs. */
+export function* entries({ seed, train, test, pairs, blank, difficulty }: Plan): Generator<Entry> {
+  const black = { file: 'images/black.png', scene: blackScene(difficulty.size) }
+  let blackNeeded = true
+  for (const sample of samples(seed, 'train', train, difficulty)) {
+    const isBlank = !sample.scene && stream(seed, `${sample.id}_blank`).below(1000) < blank * 1000
+    const entry = trainEntry(sample, isBlank ? black.file : imageOf(sample))
+    if (isBlank && blackNeeded) {
+      entry.images.push(black)
+      blackNeeded = false
+    }
+    yield entry
+  }
+  for (const sample of samples(seed, 'test', test, difficulty)) {
+    yield { lines: [{ file: 'test.jsonl', record: questionRecord(sample) }], images: imagesOf(sample) }
+  }
+  for (const task of swapTasks) {
+    for (const pair of swapPairs(seed, task, pairs, difficulty)) yield swapEntry(task, pair)
+  }
+}
+
+// Three views of one sample: what Base learns, the cold start, and the prompt of reinforcement learning.
+function trainEntry(sample: Sample, image: string | undefined): Entry {
+  return {
+    lines: [
+      ...baseRecords(sample, image).map((record) => ({ file: 'train.base.jsonl', record })),
+      { file: 'train.sft.jsonl', record: thoughtRecord(sample, image) },
+      { file: 'train.grpo.jsonl', record: questionRecord(sample, image) },
+    ],
+    images: imagesOf(sample),
+  }
+}
+
+function swapEntry(task: SwapTask, pair: SwapPair): Entry {
+  const { target, source } = swapImages(pair.id)
+  return {
+    lines: [{ file: `swap/${task}/data.jsonl`, record: swapRecord(pair) }],
+    images: [
+      { file: `swap/${task}/${target}`, scene: pair.target.scene },
+      { file: `swap/${task}/${source}`, scene: pair.source.scene },
+    ],
+  }
+}
+
+function imagesOf(sample: Sample): Entry['images'] {
+  const file = imageOf(sample)
+  return file === undefined ? [] : [{ file, scene: sample.scene! }]
+}

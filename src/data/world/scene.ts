@@ -1,0 +1,153 @@
+import { type Color, colorNames, type Difficulty, gridSide, type Shape, shapeNames } from './difficulty.ts'
+import { glyphHeight, textWidth } from './font.ts'
+import type { Random } from './random.ts'
+
+/** What an image shows: things on a grid, or one or two texts. Coordinates in pixels from the top left. */
+export interface Scene {
+  size: number
+  /** White where it is absent. */
+  background?: 'black'
+  things: Thing[]
+  texts: Text[]
+}
+
+/** In one scene every kind has a color of its own. */
+export interface Kind {
+  color: Color
+  shape: Shape
+}
+
+export interface Thing extends Kind {
+  x: number
+  y: number
+  diameter: number
+}
+
+export interface Text {
+  text: string
+  color: Color
+  x: number
+  y: number
+  /** Pixels a dot of the font. */
+  scale: number
+}
+
+/** An image in which nothing can be seen. */
+export function blackScene(size: number): Scene {
+  return { size, background: 'black', things: [], texts: [] }
+}
+
+/** Things of one kind; `cells` limits where they may stand. */
+export interface Group extends Kind {
+  count: number
+  cells?: readonly number[]
+}
+
+/** Cells of the grid, row by row. */
+export const allCells = Array.from({ length: gridSide * gridSide }, (_, cell) => cell)
+
+/** A scene of things in cells of their own, none touching another. */
+export function arrange(groups: readonly Group[], random: Random, { size, jitter }: Difficulty): Scene {
+  let free = allCells
+  const things = groups.flatMap(({ color, shape, count, cells = allCells }) => {
+    const allowed = free.filter((cell) => cells.includes(cell))
+    const taken = random.sample(allowed, count)
+    free = free.filter((cell) => !taken.includes(cell))
+    return taken.map((cell) => ({ color, shape, ...placeInCell(cell, size, jitter, random) }))
+  })
+  return { size, things, texts: [] }
+}
+
+// Diameters from 5/7 to 6/7 of a cell: at 112 pixels 20 to 24 of 28, with at least a pixel to the cell's edge.
+function placeInCell(cell: number, size: number, jitter: number, random: Random): Omit<Thing, keyof Kind> {
+  const side = size / gridSide
+  const spread = Math.floor((jitter * side) / 14)
+  const diameter = middleDiameter(size) + random.between(-spread, spread)
+  const margin = Math.floor((side - diameter) / 2)
+  const reach = Math.floor(jitter * (margin - 1))
+  const x = side * (cell % gridSide) + margin + random.between(-reach, reach)
+  const y = side * Math.floor(cell / gridSide) + margin + random.between(-reach, reach)
+  return { x, y, diameter }
+}
+
+function middleDiameter(size: number): number {
+  return Math.round(((size / gridSide) * 11) / 14)
+}
+
+/** `[x1, y1, x2, y2]` in pixels, the second corner exclusive. */
+export function box({ x, y, diameter }: Omit<Thing, keyof Kind>): [number, number, number, number] {
+  return [x, y, x + diameter, y + diameter]
+}
+
+/** The box of a thing that does not stray from the middle of its cell. */
+export function middleBox(cell: number, size: number): [number, number, number, number] {
+  const side = size / gridSide
+  const diameter = middleDiameter(size)
+  const margin = Math.floor((side - diameter) / 2)
+  return box({ x: side * (cell % gridSide) + margin, y: side * Math.floor(cell / gridSide) + margin, diameter })
+}
+
+/** Cells of the left or right half. */
+export function half(side: 'left' | 'right'): number[] {
+  return allCells.filter((cell) => cell % gridSide < gridSide / 2 === (side === 'left'))
+}
+
+/** The half in which a thing stands. */
+export function sideOf({ x, diameter }: Thing, size: number): 'left' | 'right' {
+  return 2 * x + diameter < size ? 'left' : 'right'
+}
+
+/** Colors and shapes that must not occur. */
+export interface Avoid {
+  colors?: readonly Color[]
+  shapes?: readonly Shape[]
+}
+
+export function kind(random: Random, difficulty: Difficulty, avoid: Avoid = {}): Kind {
+  return { color: random.pick(colorsOf(difficulty, avoid)), shape: random.pick(shapesOf(difficulty, avoid)) }
+}
+
+/** Up to `difficulty.distractors` things of at most `kinds` kinds: a description names every kind, and must stay short. */
+export function distractors(random: Random, difficulty: Difficulty, kinds: number, avoid: Avoid): Group[] {
+  const colors = colorsOf(difficulty, avoid)
+  const shapes = shapesOf(difficulty, avoid)
+  const groups = random
+    .sample(colors, Math.min(kinds, colors.length))
+    .map((color) => ({ color, shape: random.pick(shapes), count: 0 }))
+  const total = groups.length === 0 ? 0 : random.between(0, difficulty.distractors)
+  for (let i = 0; i < total; i++) random.pick(groups).count++
+  return groups.filter(({ count }) => count > 0)
+}
+
+/** A scene of one text, or of two, one above the other. */
+export function write(texts: readonly string[], random: Random, { size, colors, jitter }: Difficulty): Scene {
+  const height = size / texts.length
+  const scale = textScale(Math.max(...texts.map(textWidth)), size)
+  const reach = Math.floor((jitter * size) / 28)
+  const stray = () => random.between(-reach, reach)
+  return {
+    size,
+    things: [],
+    texts: texts.map((text, row) => ({
+      text,
+      color: random.pick(colorNames.slice(0, colors)),
+      x: Math.floor((size - textWidth(text) * scale) / 2) + stray(),
+      y: Math.floor(height * row + (height - glyphHeight * scale) / 2) + stray(),
+      scale,
+    })),
+  }
+}
+
+// At most 0.85 of the width and 0.7 of half the height: a text alone is written as large as one of two, so that what is learnt
+// from one serves for the other.
+function textScale(widestDots: number, size: number): number {
+  return Math.floor(Math.min((size * 17) / (widestDots * 20), (size * 7) / (glyphHeight * 20)))
+}
+
+function colorsOf(difficulty: Difficulty, { colors = [] }: Avoid): Color[] {
+  return colorNames.slice(0, difficulty.colors).filter((color) => !colors.includes(color))
+}
+
+function shapesOf(difficulty: Difficulty, { shapes = [] }: Avoid): Shape[] {
+  return shapeNames.slice(0, difficulty.shapes).filter((shape) => !shapes.includes(shape))
+}
