@@ -1,12 +1,50 @@
-#include <napi.h>
+#include "addon.h"
 
+#include <ATen/Parallel.h>
+
+#include "convert.h"
+#include "handle.h"
+
+namespace frankentorch::binding {
 namespace {
 
-Napi::Object initialize(Napi::Env, Napi::Object exports) {
+Napi::Value create_cancellation(Addon&, const Napi::CallbackInfo& info) {
+  return wrap(info.Env(), std::make_shared<Cancellation>());
+}
+
+Napi::Value cancel(Addon&, const Napi::CallbackInfo& info) {
+  unwrap<Cancellation>(info[0], "cancellation")->cancel();
+  return info.Env().Undefined();
+}
+
+Napi::Value set_num_threads(Addon& addon, const Napi::CallbackInfo& info) {
+  const auto threads = static_cast<int>(to_int(info[0], "threads"));
+  return addon.engine.run(
+      info.Env(), nullptr, [threads](Turn&) { return at::set_num_threads(threads), threads; },
+      [](Napi::Env env, int threads) { return Napi::Number::New(env, threads); });
+}
+
+Napi::Value num_threads(Addon& addon, const Napi::CallbackInfo& info) {
+  return addon.engine.run(
+      info.Env(), nullptr, [](Turn&) { return at::get_num_threads(); },
+      [](Napi::Env env, int threads) { return Napi::Number::New(env, threads); });
+}
+
+Napi::Object initialize(Napi::Env env, Napi::Object exports) {
+  auto* addon = new Addon(env);
+  env.AddCleanupHook([addon] { delete addon; });
   exports.Set("torchVersion", FRANKENTORCH_TORCH_VERSION);
+  define<create_cancellation>(exports, "createCancellation", *addon);
+  define<cancel>(exports, "cancel", *addon);
+  define<set_num_threads>(exports, "setNumThreads", *addon);
+  define<num_threads>(exports, "numThreads", *addon);
+  define_tensors(exports, *addon);
+  define_models(exports, *addon);
   return exports;
 }
 
 }  // namespace
+}  // namespace frankentorch::binding
 
+using frankentorch::binding::initialize;
 NODE_API_MODULE(frankentorch, initialize)

@@ -1,0 +1,39 @@
+#pragma once
+
+#include <napi.h>
+
+#include <atomic>
+#include <memory>
+
+#include "engine.h"
+#include "failures.h"
+#include "tensors.h"
+
+namespace frankentorch::binding {
+
+// What belongs to one JavaScript environment. Passed to every function as its data and not kept with SetInstanceData,
+// so that two copies of the addon can live in one environment.
+struct Addon {
+  explicit Addon(Napi::Env env) : engine(env), tensors(std::make_shared<TensorLedger>()) {}
+
+  Engine engine;
+  std::shared_ptr<TensorLedger> tensors;
+  std::shared_ptr<std::atomic<int64_t>> live_models = std::make_shared<std::atomic<int64_t>>(0);
+};
+
+// exports[name] = function(addon, info); what it throws in C++ becomes a JavaScript error with a code.
+template <Napi::Value (*function)(Addon&, const Napi::CallbackInfo&)>
+void define(Napi::Object exports, const char* name, Addon& addon) {
+  exports.Set(name, Napi::Function::New(
+                        exports.Env(),
+                        [](const Napi::CallbackInfo& info) {
+                          return guarded(info.Env(), [&] { return function(*static_cast<Addon*>(info.Data()), info); });
+                        },
+                        name, &addon));
+}
+
+// One per file of this folder.
+void define_tensors(Napi::Object exports, Addon& addon);
+void define_models(Napi::Object exports, Addon& addon);
+
+}  // namespace frankentorch::binding

@@ -1,0 +1,235 @@
+#include <map>
+
+#include "addon.h"
+#include "checkpoint/mapped_file.h"
+#include "convert.h"
+#include "handle.h"
+#include "hooks/capture.h"
+#include "model/generation.h"
+#include "model/qwen2_5_vl.h"
+#include "model_arguments.h"
+
+namespace frankentorch::binding {
+namespace {
+
+// A model that counts itself.
+class LoadedModel {
+ public:
+  LoadedModel(Config config, Parameters parameters, std::shared_ptr<std::atomic<int64_t>> live)
+      : model(std::move(config), std::move(parameters)), live_(std::move(live)) {
+    ++*live_;
+  }
+  ~LoadedModel() { --*live_; }
+
+  const Qwen2_5_VL model;
+
+ private:
+  std::shared_ptr<std::atomic<int64_t>> live_;
+};
+
+std::shared_ptr<Cancellation> to_cancellation(const Napi::Value& value) {
+  return is_given(value) ? unwrap<Cancellation>(value, "cancellation") : nullptr;
+}
+
+// (config, files, parameters, dtype, device, cancellation?) -> Promise<model>. Weights of the wanted dtype on the CPU
+// stay in the file mapping.
+Napi::Value load_model(Addon& addon, const Napi::CallbackInfo& info) {
+  auto load = [config = to_config(info[0]), files = to_files(info[1]), sources = to_parameters(info[2]),
+               dtype = to_dtype(info[3]), device = to_device(info[4]), live = addon.live_models](Turn& turn) {
+    std::vector<std::shared_ptr<MappedFile>> mapped;
+    for (const auto& file : files) mapped.push_back(MappedFile::open(file.path, file.size));
+    Parameters parameters;
+    for (const auto& source : sources) {
+      turn.pause();
+      parameters.set(source.name,
+                     tensor_at(mapped.at(source.file), source.dtype, source.shape, source.begin).to(device, dtype));
+    }
+    return std::make_shared<LoadedModel>(config, std::move(parameters), live);
+  };
+  return addon.engine.run(
+      info.Env(), to_cancellation(info[5]), std::move(load),
+      [](Napi::Env env, std::shared_ptr<LoadedModel>& model) { return wrap(env, std::move(model)); });
+}
+
+// (model) -> Promise. Unmapping gigabytes takes a while, so the engine thread does it, behind the jobs that still use
+// the model.
+Napi::Value dispose_model(Addon& addon, const Napi::CallbackInfo& info) {
+  auto model = std::exchange(handle_of<LoadedModel>(info[0], "model").value, nullptr);
+  return addon.engine.run(
+      info.Env(), nullptr, [model = std::move(model)](Turn&) mutable { return model.reset(), true; },
+      [](Napi::Env env, bool) { return env.Undefined(); });
+}
+
+// (model) -> Promise<[{ name, shape }]>
+Napi::Value model_points(Addon& addon, const Napi::CallbackInfo& info) {
+  return addon.engine.run(
+      info.Env(), nullptr,
+      [loaded = unwrap<LoadedModel>(info[0], "model")](Turn& turn) { return loaded->model.points(turn); },
+      [](Napi::Env env, const std::vector<PointInfo>& points) {
+        Napi::Array list = Napi::Array::New(env, points.size());
+        for (size_t i = 0; i < points.size(); ++i) {
+          Napi::Object point = Napi::Object::New(env);
+          point.Set("name", points[i].name);
+          point.Set("shape", from_ints(env, points[i].shape));
+          list.Set(static_cast<uint32_t>(i), point);
+        }
+        return list;
+      });
+}
+
+struct RowOutput {
+  at::Tensor logits;        // [1, tokens, vocabulary]
+  at::Tensor position_ids;  // [3, 1, tokens]
+  std::map<std::string, at::Tensor> captured;
+};
+
+// (model, inputs, { capture: points, swaps }, cancellation?) -> Promise<[{ logits, positionIds, captured }]>, one per
+// row
+Napi::Value forward(Addon& addon, const Napi::CallbackInfo& info) {
+  const auto options = to_object(info[2], "options");
+  auto attachments = std::make_shared<Attachments>();
+  attach_swaps(options.Get("swaps"), *attachments);
+  std::map<std::string, std::shared_ptr<Capture>> captures;
+  to_vector(options.Get("capture"), "capture", [&](const Napi::Value& point) {
+    const std::string name = to_string(point, "point");
+    const auto capture = captures[name] = std::make_shared<Capture>();
+    attachments->attach(name, capture);
+    return true;
+  });
+
+  auto pass = [loaded = unwrap<LoadedModel>(info[0], "model"), inputs = to_inputs(info[1]), attachments,
+               captures](Turn& turn) {
+    const Qwen2_5_VL& model = loaded->model;
+    Packed packed = model.pack(inputs);
+    at::Tensor x = model.embed(inputs, packed, turn, attachments.get());
+    x = model.decode(std::move(x), packed.batch, turn, attachments.get());
+    const at::Tensor logits = model.logits(x, packed.batch, attachments.get());
+
+    std::vector<RowOutput> rows(inputs.input_ids.size());
+    for (const auto& group : packed.batch.groups)
+      for (size_t i = 0; i < group.rows.size(); ++i)
+        rows[group.rows[i]].logits = Batch::rows_of(group, logits).narrow(0, static_cast<int64_t>(i), 1).clone();
+    for (size_t r = 0; r < rows.size(); ++r) {
+      rows[r].position_ids = packed.rows[r].position_ids.unsqueeze(1);
+      for (const auto& [name, capture] : captures)
+        if (const auto value = capture->of_row(static_cast<int64_t>(r)); value.defined())
+          rows[r].captured[name] = value;
+    }
+    return rows;
+  };
+  return addon.engine.run(info.Env(), to_cancellation(info[3]), std::move(pass),
+                          [&addon](Napi::Env env, const std::vector<RowOutput>& rows) {
+                            Napi::Array list = Napi::Array::New(env, rows.size());
+                            for (size_t r = 0; r < rows.size(); ++r) {
+                              Napi::Object row = Napi::Object::New(env), captured = Napi::Object::New(env);
+                              row.Set("logits", wrap_tensor(addon, env, rows[r].logits));
+                              row.Set("positionIds", wrap_tensor(addon, env, rows[r].position_ids));
+                              for (const auto& [name, value] : rows[r].captured)
+                                captured.Set(name, wrap_tensor(addon, env, value));
+                              row.Set("captured", captured);
+                              list.Set(static_cast<uint32_t>(r), row);
+                            }
+                            return list;
+                          });
+}
+
+struct Reply {
+  std::vector<int64_t> tokens;
+  const char* finish = "aborted";
+};
+
+struct Replies {
+  std::vector<Reply> rows;
+  GenerationTimings timings;
+};
+
+const char* finish_name(Emitted::Finish finish) {
+  return finish == Emitted::Finish::stop ? "stop" : finish == Emitted::Finish::length ? "length" : "aborted";
+}
+
+Napi::Value from_replies(Napi::Env env, const Replies& replies) {
+  Napi::Object result = Napi::Object::New(env), timings = Napi::Object::New(env);
+  Napi::Array rows = Napi::Array::New(env, replies.rows.size());
+  for (size_t r = 0; r < replies.rows.size(); ++r) {
+    Napi::Object row = Napi::Object::New(env);
+    row.Set("tokenIds", from_ints(env, replies.rows[r].tokens));
+    row.Set("finishReason", replies.rows[r].finish);
+    rows.Set(static_cast<uint32_t>(r), row);
+  }
+  timings.Set("visionS", replies.timings.vision_s);
+  timings.Set("prefillS", replies.timings.prefill_s);
+  timings.Set("decodeS", replies.timings.decode_s);
+  result.Set("rows", rows);
+  result.Set("timings", timings);
+  return result;
+}
+
+// (model, inputs, rows: options of each, { swaps }, cancellation?, onToken?: (row, token) => void) -> Promise<{ rows,
+// timings }>. Aborted rows keep the tokens they have.
+Napi::Value generate(Addon& addon, const Napi::CallbackInfo& info) {
+  auto attachments = std::make_shared<Attachments>();
+  attach_swaps(to_object(info[3], "options").Get("swaps"), *attachments);
+  std::shared_ptr<Napi::FunctionReference> on_token;  // touched on the JavaScript thread only
+  if (info[5].IsFunction())
+    on_token = std::make_shared<Napi::FunctionReference>(Napi::Persistent(info[5].As<Napi::Function>()));
+
+  auto converse = [&engine = addon.engine, loaded = unwrap<LoadedModel>(info[0], "model"), inputs = to_inputs(info[1]),
+                   options = to_row_options(info[2]), attachments, on_token](Turn& turn) {
+    if (options.size() != inputs.input_ids.size())
+      fail("ERR_INVALID_ARGUMENT", "Expected options for each of the ", inputs.input_ids.size(), " rows but received ",
+           options.size());
+    Generation generation(loaded->model, attachments.get());
+    Replies replies{std::vector<Reply>(options.size()), {}};
+    auto take = [&](const std::vector<Emitted>& emitted) {
+      for (const auto& one : emitted) {
+        Reply& reply = replies.rows[one.row];
+        reply.tokens.push_back(one.token);
+        reply.finish = finish_name(one.finish);
+        if (on_token)
+          engine.post([on_token, row = one.row, token = one.token](Napi::Env env) {
+            on_token->Call(
+                {Napi::Number::New(env, static_cast<double>(row)), Napi::Number::New(env, static_cast<double>(token))});
+          });
+      }
+    };
+    try {
+      take(generation.join(inputs, options, turn));
+      while (!generation.done()) take(generation.step(turn));
+    } catch (const Error& error) {
+      if (std::string_view(error.code()) != "ERR_ABORTED") throw;
+    }
+    replies.timings = generation.timings();
+    return replies;
+  };
+  return addon.engine.run(info.Env(), to_cancellation(info[4]), std::move(converse), from_replies);
+}
+
+// (model, grids) -> { windowIndex, cuWindowSeqlens }
+Napi::Value vision_layout(Addon&, const Napi::CallbackInfo& info) {
+  const auto loaded = unwrap<LoadedModel>(info[0], "model");
+  if (!loaded->model.config().vision) fail("ERR_INVALID_ARGUMENT", "Expected a model with a vision tower");
+  const auto grids = to_vector(info[1], "gridThw", [](const Napi::Value& grid) {
+    const auto thw = to_ints(grid, "gridThw");
+    if (thw.size() != 3)
+      fail("ERR_SHAPE_MISMATCH", "Expected [t, h, w] for a grid but received ", thw.size(), " numbers");
+    return Grid{thw[0], thw[1], thw[2]};
+  });
+  const WindowLayout layout = window_layout(*loaded->model.config().vision, grids);
+  Napi::Object result = Napi::Object::New(info.Env());
+  result.Set("windowIndex", from_ints(info.Env(), layout.window_index));
+  result.Set("cuWindowSeqlens", from_ints(info.Env(), layout.cu_window_seqlens));
+  return result;
+}
+
+}  // namespace
+
+void define_models(Napi::Object exports, Addon& addon) {
+  define<load_model>(exports, "loadModel", addon);
+  define<dispose_model>(exports, "disposeModel", addon);
+  define<model_points>(exports, "modelPoints", addon);
+  define<forward>(exports, "forward", addon);
+  define<generate>(exports, "generate", addon);
+  define<vision_layout>(exports, "visionLayout", addon);
+}
+
+}  // namespace frankentorch::binding
