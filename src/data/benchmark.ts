@@ -1,0 +1,111 @@
+import { error } from '../errors.ts'
+import { type DataImage, rowImage } from './image.ts'
+import { splitFiles } from './locate.ts'
+import { type PromptMessage, type PromptStyle, prompt, type Question } from './prompt.ts'
+import type { Row } from './row.ts'
+import { type ReadOptions, readRows } from './rows.ts'
+
+/** One question of a benchmark. */
+export interface Item {
+  id: string
+  question: string
+  /** What the benchmark holds to be right, as it writes it: a letter, the text of a choice, a number, LaTeX. */
+  answer: string
+  choices?: string[]
+  image?: DataImage
+  /** The conversation that asks it, where the record brings one. */
+  messages?: PromptMessage[]
+  /** Decimals to which a float answer is compared. */
+  precision?: number
+  unit?: string
+  /** By which results are broken down: `{ subject: 'algebra', level: '2' }`; several values where an item belongs to several groups. */
+  groups: Record<string, string | string[]>
+}
+
+/** A verdict with the steps that led to it. */
+export interface Score {
+  /** What was found in the reply, '' for nothing. */
+  extracted: string
+  /** The extraction in the form that was compared; null when it cannot have that form. */
+  prediction: string | null
+  correct: boolean
+}
+
+export interface BenchmarkReadOptions extends ReadOptions {
+  split?: string
+}
+
+export interface Benchmark {
+  readonly name: string
+  readonly splits: readonly string[]
+  /** Combinations of groups whose accuracies the benchmark reports. */
+  readonly breakdowns: readonly (readonly string[])[]
+  /**
+   * The items of a split, in the order of its files. `source`: a file, a folder, or a data set of the Hub in the Hugging Face cache (`org/name`).
+   * Throws `ERR_DATA` with file and record for what does not fit the layout, and for missing images unless `images: false`.
+   */
+  read(source: string, options?: BenchmarkReadOptions): AsyncGenerator<Item>
+  /** The item id that a record (of the benchmark, or of replies in its output format) names, or undefined. */
+  id(record: Readonly<Record<string, unknown>>): string | undefined
+  ask(item: Item, style?: PromptStyle): PromptMessage[]
+  /** The benchmark's own verdict. `given` is an extraction made elsewhere (by a judge model, say) and takes the place of ours. */
+  score(item: Item, response: string, given?: string): Score
+}
+
+/** What one benchmark's file says; `defineBenchmark` adds what all of them do alike. */
+export interface BenchmarkDefinition extends Pick<Benchmark, 'name' | 'breakdowns' | 'id'> {
+  /** Split → names of its files without extension. The first split is the default. */
+  splits: Readonly<Record<string, readonly string[]>>
+  /** Folders in which the files may lie; any when absent. */
+  folders?: readonly string[]
+  item(row: Row, index: number): Omit<Item, 'image'>
+  /** The value that holds the image, undefined for an item without one, and folders in which its files may lie. */
+  image?(value: Readonly<Record<string, unknown>>): unknown
+  imageFolders?: readonly string[]
+  question?(item: Item): Omit<Question, 'image'>
+  extract(response: string, item: Item): string
+  judge(item: Item, extracted: string): Omit<Score, 'extracted'>
+}
+
+export function defineBenchmark(definition: BenchmarkDefinition): Benchmark {
+  const { name, breakdowns, id, extract, judge, question = asWritten } = definition
+  const splits = Object.keys(definition.splits)
+
+  async function* read(
+    source: string,
+    { split = splits[0]!, images = true }: BenchmarkReadOptions = {},
+  ): AsyncGenerator<Item> {
+    const names = definition.splits[split]
+    if (!names)
+      throw error('ERR_DATA', `Expected ${splits.join(' or ')} for the split of ${name} but received '${split}'`)
+    const places = new Map<string, string>()
+    for (const file of await splitFiles(source, names, definition.folders)) {
+      for await (const row of readRows(file, { images })) {
+        const item: Item = definition.item(row, places.size)
+        const earlier = places.get(item.id)
+        if (earlier)
+          throw error('ERR_DATA', `Expected different ids but ${row.place} and ${earlier} both have '${item.id}'`)
+        places.set(item.id, row.place)
+        const image = images ? definition.image?.(row.value) : undefined
+        yield image === undefined ? item : { ...item, image: await rowImage(file, row, image, definition.imageFolders) }
+      }
+    }
+  }
+
+  return {
+    name,
+    splits,
+    breakdowns,
+    read,
+    id,
+    ask: (item, style) => prompt({ ...question(item), image: item.image }, style),
+    score(item, response, given) {
+      const extracted = given ?? extract(response, item)
+      return { extracted, ...judge(item, extracted) }
+    },
+  }
+}
+
+function asWritten({ question, choices }: Item): Omit<Question, 'image'> {
+  return { text: question, choices }
+}

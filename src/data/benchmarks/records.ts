@@ -1,0 +1,52 @@
+import type { Benchmark, Item } from '../benchmark.ts'
+import { splitFiles } from '../locate.ts'
+import { type PromptMessage, prompt, styled } from '../prompt.ts'
+import { type DataRecord, readRecords } from '../record.ts'
+import { statedChoice, statedLetter } from './choice.ts'
+import { finalAnswer } from './final-answer.ts'
+
+/**
+ * Any file of data records, the world's among them. Right is the answer's text, case and final punctuation apart, or the same number; with choices, the
+ * letter or the text of the right one.
+ */
+export const records: Benchmark = {
+  name: 'records',
+  splits: ['test', 'train.grpo', 'train.sft'],
+  breakdowns: [['family']],
+  async *read(source, { split = 'test', images } = {}) {
+    for (const file of await splitFiles(source, [split])) {
+      for await (const record of readRecords(file, { images })) yield item(record)
+    }
+  },
+  id: ({ id }) => (id === undefined || id === null ? undefined : String(id)),
+  ask(item, style = 'boxed') {
+    const { messages, question: text, choices, image } = item
+    return messages ? styled(messages, style, { choices }) : prompt({ text, choices, image }, style)
+  },
+  score(item, response, given) {
+    const extracted = (given ?? finalAnswer(response) ?? response).trim()
+    const prediction = comparable(extracted, item.choices)
+    return { extracted, prediction, correct: prediction !== '' && prediction === comparable(item.answer, item.choices) }
+  },
+}
+
+function item({ id, messages, answer, choices, family, image }: DataRecord): Item {
+  // a supervised record ends with its reply, which is not part of the question
+  const asked = messages.slice(0, messages.findLastIndex(({ role }) => role === 'user') + 1) as PromptMessage[]
+  const content = asked.at(-1)?.content ?? ''
+  const question =
+    typeof content === 'string'
+      ? content
+      : content.flatMap((part) => (part.type === 'text' ? [part.text] : [])).join('\n')
+  return { id, messages: asked, question, answer, choices, image, groups: family === undefined ? {} : { family } }
+}
+
+function comparable(text: string, choices?: readonly string[]): string {
+  const letter = choices && statedLetter(text, choices.length)
+  const choice = letter ? choices[letter.charCodeAt(0) - 65] : choices && statedChoice(text, choices)
+  const bare = (choice ?? text)
+    .trim()
+    .toLowerCase()
+    .replace(/[.,!?;:]+$/, '')
+  return /^[-+]?\d[\d,]*(?:\.\d+)?$/.test(bare) ? String(Number(bare.replaceAll(',', ''))) : bare
+}
