@@ -1,5 +1,5 @@
 import { Command, InvalidArgumentError } from 'commander'
-import { world } from '../data/world/index.ts'
+import { type WorldProgress, world } from '../data/world/index.ts'
 
 /** `frankentorch world`: draws the tiny world and writes it to a directory. */
 export function worldCommand(): Command {
@@ -25,6 +25,7 @@ export function worldCommand(): Command {
     .option('--json', 'print the result as JSON')
     .addHelpText('after', '\nExample:\n  $ frankentorch world --out world --seed 0 --train 4000 --test 600 --pairs 50')
     .action(async ({ json, ...options }) => {
+      const result = await world({ ...options, onProgress: showProgress })
       if (json) return console.log(JSON.stringify(result))
       for (const [file, lines] of Object.entries(result.records)) console.log(`${String(lines).padStart(7)}  ${file}`)
       console.log(`${String(result.images).padStart(7)}  images\n${result.out}`)
@@ -39,4 +40,8 @@ function number(text: string): number {
 
 function names(text: string): string[] {
   return text.split(',').map((name) => name.trim())
+}
+
+function showProgress({ done, total }: WorldProgress): void {
+  if (process.stderr.isTTY) process.stderr.write(`\r${done}/${total}${done === total ? '\n' : ''}`)
 }
