@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstring>
-#include <string>
 
 #include "runtime/failure.h"
 
@@ -41,9 +40,8 @@ void write_plane(const uint8_t* corner, int64_t stride, int64_t patch_size, cons
 PatchGrid patch_grid(int64_t frames, int64_t height, int64_t width, const PatchOptions& options) {
   const int64_t factor = options.patch_size * options.merge_size;
   if (frames < 1 || height < 1 || width < 1 || height % factor != 0 || width % factor != 0) {
-    throw Error("ERR_IMAGE", "Expected at least one frame with sides that are multiples of " + std::to_string(factor) +
-                                 " but received " + std::to_string(frames) + " of " + std::to_string(height) + " × " +
-                                 std::to_string(width));
+    fail("ERR_IMAGE", "Expected at least one frame with sides that are multiples of ", factor, " but received ", frames,
+         " of ", height, " × ", width);
   }
   return {(frames + options.temporal_patch_size - 1) / options.temporal_patch_size, height / options.patch_size,
           width / options.patch_size};
@@ -64,7 +62,7 @@ void write_patches(std::span<const ImageView> frames, const PatchOptions& option
     return frame.height == height && frame.width == width && bytes == height * width * kChannels;
   });
   if (!sizes_agree || static_cast<int64_t>(out.size()) != expected) {
-    throw Error("ERR_IMAGE", "Expected frames of one size and room for " + std::to_string(expected) + " values");
+    fail("ERR_IMAGE", "Expected frames of one size and room for ", expected, " values");
   }
 
   const Levels levels = normalised_levels(options);
