@@ -2,10 +2,11 @@ import { createHash } from 'node:crypto'
 import { access, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { Command } from 'commander'
 import sharp from 'sharp'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { worldCommand } from '../../src/cli/world.ts'
-import { type WorldRecord, world } from '../../src/data/world/index.ts'
+import { WorldOptions, type WorldRecord, world } from '../../src/data/world/index.ts'
 
 const small = { train: 60, test: 39, pairs: 4 }
 let directory: string
@@ -146,15 +147,25 @@ test('an unknown option is named', async () => {
 })
 
 test('the command passes its flags and prints what it wrote', async () => {
-  const log = vi.spyOn(console, 'log').mockImplementation(() => {})
+  const written = vi.spyOn(process.stdout, 'write').mockReturnValue(true)
   const flags = ['--train', '6', '--test', '2', '--pairs', '0', '--families', 'perception', '--tasks', 'count,word']
-  await worldCommand().parseAsync(['--out', at('command'), ...flags, '--max-count', '3', '--json'], { from: 'user' })
-  expect(JSON.parse(log.mock.calls[0]![0])).toMatchObject({ out: at('command'), images: 8 })
-  log.mockRestore()
+  const command = new Command().option('--quiet').addCommand(worldCommand())
+  const argv = ['--quiet', 'world', '--out', at('command'), ...flags, '--max-count', '3', '--json']
+  await command.parseAsync(argv, { from: 'user' })
+  const output = written.mock.calls.map(([text]) => text).join('')
+  written.mockRestore()
+  expect(JSON.parse(output)).toMatchObject({ out: at('command'), images: 8 })
   expect(JSON.parse(await readFile(at('command/world.json'), 'utf8'))).toMatchObject({
     maxCount: 3,
     tasks: ['count', 'word'],
   })
+})
+
+test("the command's defaults are the API's", () => {
+  const defaults: Record<string, unknown> = WorldOptions.parse({ out: 'world' })
+  const shown = worldCommand().opts()
+  expect(Object.keys(shown).length).toBe(13)
+  for (const [option, value] of Object.entries(shown)) expect([option, defaults[option]]).toEqual([option, value])
 })
 
 function text({ content }: WorldRecord['messages'][number]): string {

@@ -9,7 +9,7 @@ import { entries, type Plan } from './entries.ts'
 import { WorldFiles } from './files.ts'
 import { swapTasks } from './swap.ts'
 
-const Options = z.strictObject({
+export const WorldOptions = z.strictObject({
   out: z.string().min(1),
   seed: z.int().min(0).default(0),
   train: z.int().min(0).default(4000),
@@ -63,7 +63,7 @@ export interface WorldResult {
  * to `out`, which appears when it is complete. Throws `ERR_OUTPUT` where `out` is in the way, `ERR_ABORTED` by `signal`.
  */
 export async function world(options: WorldOptions): Promise<WorldResult> {
-  const { out, overwrite, signal, onProgress, ...rest } = check(Options, options)
+  const { out, overwrite, signal, onProgress, ...rest } = check(WorldOptions, options)
   const { seed, train, test, pairs, blank, ...choices } = rest
   const plan: Plan = { seed, train, test, pairs, blank, difficulty: check(Difficulty, choices) }
   return buildDirectory(out, overwrite, async (directory) => {
