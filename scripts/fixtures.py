@@ -4,7 +4,6 @@
 """
 
 import argparse
-import json
 import os
 import shutil
 from pathlib import Path
@@ -13,12 +12,19 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
 os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
 
+import PIL
 import torch
 import transformers
 
+from fixtures.ablation import write_ablations
 from fixtures.cases import BATCHES, Models, write_cases
-from fixtures.checkpoints import MODELS, write_checkpoint
+from fixtures.checkpoints import write_checkpoint
+from fixtures.configs import MODELS
+from fixtures.files import write_json
+from fixtures.geometry import geometry
 from fixtures.images import write_images
+from fixtures.resize import resizes
+from fixtures.swap import write_swaps
 
 LIMIT = 5_000_000
 
@@ -45,12 +51,17 @@ def main() -> None:
         write_checkpoint(model, out / "models" / model.name)
     write_images(out / "images")
     models = Models(out / "models")
+    images = out / "images"
     manifest = {
-        "made_with": {"transformers": transformers.__version__, "torch": torch.__version__},
-        "cases": write_cases(out / "images", models, out / "cases"),
+        "made_with": {"transformers": transformers.__version__, "torch": torch.__version__, "pillow": PIL.__version__},
+        "cases": write_cases(images, models, out / "cases"),
         "batches": BATCHES,
+        "swaps": write_swaps(images, models, out / "cases"),
+        "ablations": write_ablations(images, models),
     }
-    (out / "cases.json").write_text(json.dumps(manifest, indent=1, ensure_ascii=False) + "\n")
+    write_json(out / "cases.json", manifest)
+    write_json(out / "geometry.json", geometry(models))
+    write_json(out / "resize.json", resizes(images))
 
     table = sizes(out)
     for name, size in table.items():
