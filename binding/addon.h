@@ -35,6 +35,7 @@ void define(Napi::Object exports, const char* name, Addon& addon) {
 // One per file of this folder.
 void define_tensors(Napi::Object exports, Addon& addon);
 void define_models(Napi::Object exports, Addon& addon);
+void define_images(Napi::Object exports, Addon& addon);
 void define_checkpoint(Napi::Object exports, Addon& addon);
 
 }  // namespace frankentorch::binding
