@@ -1,3 +1,3 @@
-export type { VisionPair } from './pairs.ts'
+export { readPairs, type VisionPair } from './pairs.ts'
 export type { SwapRecord, SwapSummary } from './summary.ts'
 export { type VisionOptions, type VisionResult, vision } from './vision.ts'

@@ -1,0 +1,58 @@
+import { InvalidArgumentError, Option } from 'commander'
+
+/** An integer of at least `min`. */
+export function integer(min: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text)
+    if (/^-?\d+$/.test(text) && Number.isSafeInteger(value) && value >= min) return value
+    throw new InvalidArgumentError(`Expected an integer ≥ ${min}.`)
+  }
+}
+
+/** A number within a closed range; `above` leaves its lower end out. */
+export function number({
+  min,
+  max = Number.POSITIVE_INFINITY,
+  above = false,
+}: {
+  min: number
+  max?: number
+  above?: boolean
+}) {
+  return (text: string): number => {
+    const value = text.trim() === '' ? Number.NaN : Number(text)
+    if ((above ? value > min : value >= min) && value <= max && Number.isFinite(value)) return value
+    const upper = max === Number.POSITIVE_INFINITY ? '' : ` and ≤ ${max}`
+    throw new InvalidArgumentError(`Expected a number ${above ? '>' : '≥'} ${min}${upper}.`)
+  }
+}
+
+/** `a,b,c`, without empty names. */
+export function list(text: string): string[] {
+  const names = text.split(',').map((name) => name.trim())
+  if (names.includes('')) throw new InvalidArgumentError('Expected names separated by commas.')
+  return names
+}
+
+/** Every value of an option that may be given several times. */
+export function collect(text: string, before: string[] = []): string[] {
+  return [...before, text]
+}
+
+/** `all`, or layers and inclusive ranges of layers: `0-5,7`. */
+export function layers(text: string): 'all' | number[] {
+  if (text === 'all') return 'all'
+  return text.split(',').flatMap((part) => {
+    const [, first, last = first] = part.trim().match(/^(\d+)(?:-(\d+))?$/) ?? []
+    if (first === undefined || Number(last) < Number(first)) {
+      throw new InvalidArgumentError("Expected 'all', or layers and inclusive ranges such as 0-5,7.")
+    }
+    return Array.from({ length: Number(last) - Number(first) + 1 }, (_, index) => Number(first) + index)
+  })
+}
+
+export const modelOption = () => new Option('--model <dir>', 'checkpoint directory').makeOptionMandatory()
+export const deviceOption = () => new Option('--device <device>', 'where to compute').choices(['cpu']).default('cpu')
+export const dtypeOption = () =>
+  new Option('--dtype <dtype>', "arithmetic (default: the checkpoint's)").choices(['float64', 'float32', 'bfloat16'])
+export const jsonOption = () => new Option('--json', 'print the result as JSON')

@@ -1,0 +1,74 @@
+import { join } from 'node:path'
+import { Command, Option } from 'commander'
+import { error } from '../errors.ts'
+import type { VisionResult } from '../probe/index.ts'
+import { interruption } from './interrupt.ts'
+import { loadModel, type ModelOptions } from './model.ts'
+import { deviceOption, dtypeOption, integer, jsonOption, layers, list, modelOption } from './options.ts'
+import { changeRateTable } from './table.ts'
+import { openTerminal } from './terminal.ts'
+
+type ProbeOptions = ModelOptions & {
+  data: string
+  tasks?: string[]
+  layers: 'all' | number[]
+  samples?: number
+  maxNewTokens: number
+  compat?: boolean
+  mismatch: 'throw' | 'resample'
+  out: string
+  overwrite?: boolean
+  json?: boolean
+}
+
+/** `frankentorch probe vision`: the visual-token swap. */
+export function probeVisionCommand(): Command {
+  return new Command('vision')
+    .description('how often the answer changes when the image is swapped from a layer on (visual-token swap)')
+    .addOption(modelOption())
+    .requiredOption('--data <dir>', 'directory with <task>/data.jsonl')
+    .option('--tasks <names>', 'of those in --data (default: all)', list)
+    .addOption(new Option('--layers <layers>', 'all, or such as 0-5,7').argParser(layers).default('all'))
+    .option('--samples <n>', 'at most so many pairs of a task (default: all)', integer(1))
+    .option('--max-new-tokens <n>', 'longest answer', integer(1), 64)
+    .option('--compat', 'as the published code: the swap recurs at every decoding step')
+    .addOption(
+      new Option('--mismatch <what>', 'images of unequal size: fail that pair, or resample the tokens of the source')
+        .choices(['throw', 'resample'])
+        .default('throw'),
+    )
+    .addOption(dtypeOption())
+    .addOption(deviceOption())
+    .requiredOption('--out <dir>', 'directory of the result files; the same command continues there')
+    .option('--overwrite', 'replace a run found at --out')
+    .addOption(jsonOption())
+    .addHelpText(
+      'after',
+      '\nExample:\n  $ frankentorch probe vision --model Qwen2.5-VL-3B-Instruct --data vision-function --samples 2 --layers 0-1 --out swap',
+    )
+    .action(probeVision)
+}
+
+async function probeVision(options: ProbeOptions, command: Command): Promise<void> {
+  const { model: _model, device: _device, dtype: _dtype, json, ...rest } = options
+  const terminal = await openTerminal(command.optsWithGlobals())
+  const progress = terminal.progress('pairs')
+  const { vision } = await import('../probe/index.ts')
+  const { model } = await loadModel(options)
+  await using _ = model
+  const result = await vision(model, { ...rest, signal: interruption, onProgress: progress }).finally(() =>
+    progress.stop(),
+  )
+  if (json) process.stdout.write(`${JSON.stringify(result.summary)}\n`)
+  else process.stdout.write(`${changeRateTable(result.summary)}\n\n${options.out}\n`)
+  if (result.failures.length > 0) terminal.note(failureNote(result, options.out))
+}
+
+/** What to say of pairs that failed. Throws `ERR_DATA` when no pair was answered. */
+export function failureNote({ failures, records }: VisionResult, out: string): string {
+  const place = join(out, 'failures.jsonl')
+  const first = `the first: ${failures[0]!.message}`
+  if (records.length === 0)
+    throw error('ERR_DATA', `None of ${failures.length} pairs could be answered (${place}), ${first}`)
+  return `${failures.length} pairs failed (${place}), ${first}`
+}

@@ -1,0 +1,41 @@
+import { Command } from 'commander'
+import { version } from '../version.ts'
+import { captureCommand } from './capture.ts'
+import { demoCommand } from './demo.ts'
+import { exitCodes, report } from './failure.ts'
+import { generateCommand } from './generate.ts'
+import { interruption, listenForInterrupts } from './interrupt.ts'
+import { probeCommand } from './probe.ts'
+import { worldCommand } from './world.ts'
+
+/** Every command of `frankentorch`. */
+export function program(): Command {
+  const root = new Command('frankentorch')
+    .description('take a vision-language model apart: run it, watch it, probe it')
+    .version(version)
+    .option('--quiet', 'no progress and no notes on stderr')
+    .addHelpText('after', '\nExit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.\nDocs: docs/cli.md')
+  for (const command of [generateCommand, captureCommand, probeCommand, worldCommand, demoCommand]) {
+    root.addCommand(command())
+  }
+  throwInsteadOfExit(root)
+  return root
+}
+
+/** Runs one command line, `arguments_` without the program's name, and returns its exit code. */
+export async function main(arguments_: readonly string[]): Promise<number> {
+  listenForInterrupts()
+  // Whoever reads our output may stop early (`| head`): that is no failure.
+  process.stdout.on('error', (thrown: NodeJS.ErrnoException) => process.exit(thrown.code === 'EPIPE' ? 0 : 1))
+  try {
+    await program().parseAsync(arguments_, { from: 'user' })
+    return interruption.aborted ? exitCodes.interrupted : exitCodes.done
+  } catch (thrown) {
+    return report(thrown)
+  }
+}
+
+function throwInsteadOfExit(command: Command): void {
+  command.exitOverride().showHelpAfterError('(--help shows the options)')
+  for (const inner of command.commands) throwInsteadOfExit(inner)
+}

@@ -1,0 +1,58 @@
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { readdirSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
+import { fileURLToPath } from 'node:url'
+
+const root = fileURLToPath(new URL('../../', import.meta.url))
+const main = join(root, 'dist/cli/main.js')
+
+/** Compiles the package when a source is newer than what it was compiled to, so that a test never runs an old command. */
+export function compile(): void {
+  const newest = Math.max(
+    ...readdirSync(join(root, 'src'), { recursive: true, withFileTypes: true })
+      .filter((entry) => entry.isFile())
+      .map((entry) => statSync(join(entry.parentPath, entry.name)).mtimeMs),
+  )
+  const compiled = statSync(main, { throwIfNoEntry: false })?.mtimeMs ?? 0
+  if (compiled >= newest) return
+  execFileSync(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-p', 'tsconfig.build.json'], {
+    cwd: root,
+  })
+}
+
+/** Starts `frankentorch` as a user's shell would. */
+export function start(
+  arguments_: readonly string[],
+  { cwd, env = {} }: { cwd?: string; env?: NodeJS.ProcessEnv } = {},
+) {
+  return spawn(process.execPath, [main, ...arguments_], {
+    cwd,
+    env: { ...process.env, DEBUG: '', ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+}
+
+export interface Finished {
+  code: number | null
+  signal: NodeJS.Signals | null
+  stdout: string
+  stderr: string
+}
+
+export async function finish(child: ReturnType<typeof start>): Promise<Finished> {
+  const [stdout, stderr, [code, signal]] = await Promise.all([
+    text(child.stdout!),
+    text(child.stderr!),
+    once(child as ChildProcess, 'close'),
+  ])
+  return { code, signal, stdout, stderr }
+}
+
+export async function frankentorch(
+  arguments_: readonly string[],
+  options?: { cwd?: string; env?: NodeJS.ProcessEnv },
+): Promise<Finished> {
+  return finish(start(arguments_, options))
+}
