@@ -116,7 +116,7 @@ test('a directory that holds something is refused, a world is replaced only when
   await expect(world({ out: at('again'), ...tiny })).rejects.toThrow(/holds a world.*--overwrite/)
   await world({ out: at('again'), ...tiny, seed: 9, overwrite: true })
   expect(JSON.parse(await readFile(at('again/world.json'), 'utf8'))).toMatchObject({ seed: 9, train: 3 })
-  expect((await readdir(directory)).filter((name) => /partial|old/.test(name))).toEqual([])
+  expect((await readdir(directory)).filter((name) => /partial|replaced/.test(name))).toEqual([])
 })
 
 test('an aborted world leaves nothing, and progress counts to the total', async () => {
@@ -129,7 +129,7 @@ test('an aborted world leaves nothing, and progress counts to the total', async 
   const options = { out: at('aborted'), train: 300, test: 0, pairs: 1, onProgress }
   await expect(world({ ...options, signal: controller.signal })).rejects.toMatchObject({ code: 'ERR_ABORTED' })
   await expect(access(at('aborted'))).rejects.toThrow()
-  await expect(access(at('aborted.partial'))).rejects.toThrow()
+  await expect(access(at('aborted.world-partial'))).rejects.toThrow()
   seen.length = 0
   await world(options)
   expect(seen.at(-1)).toBe(304)

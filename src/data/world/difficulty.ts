@@ -5,7 +5,7 @@ import { vocabulary } from './words.ts'
 export const gridSide = 4
 const cells = gridSide * gridSide
 
-/** Background is white. Neighbours in this order are far apart, so that `colors: N` takes the N easiest to tell. */
+/** On white. `colors: N` takes the first N, ordered so that few are far apart. */
 export const colors = {
   red: [220, 30, 30],
   blue: [30, 70, 230],

@@ -15,7 +15,7 @@ export async function buildDirectory<T>(
   build: (directory: string) => Promise<T>,
 ): Promise<T> {
   const target = resolve(out)
-  const temporary = `${target}.partial`
+  const temporary = `${target}.world-partial`
   await refuseInTheWay(target, overwrite)
   try {
     await rm(temporary, { recursive: true, force: true })
@@ -44,11 +44,14 @@ async function refuseInTheWay(target: string, overwrite: boolean): Promise<void>
 
 // A directory cannot be renamed over a full one, so the old one steps aside first.
 async function replace(target: string, temporary: string): Promise<void> {
-  const old = `${target}.old`
+  const old = `${target}.world-replaced`
   await rm(old, { recursive: true, force: true })
   await rename(target, old).catch((thrown: NodeJS.ErrnoException) => {
     if (thrown.code !== 'ENOENT') throw thrown
   })
-  await rename(temporary, target)
+  await rename(temporary, target).catch(async (thrown) => {
+    await rename(old, target).catch(() => {})
+    throw thrown
+  })
   await rm(old, { recursive: true, force: true })
 }
