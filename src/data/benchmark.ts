@@ -1,3 +1,4 @@
+import { expected } from '../check.ts'
 import { error } from '../errors.ts'
 import { type DataImage, rowImage } from './image.ts'
 import { splitFiles } from './locate.ts'
@@ -40,6 +41,8 @@ export interface Benchmark {
   readonly splits: readonly string[]
   /** Combinations of groups whose accuracies the benchmark reports. */
   readonly breakdowns: readonly (readonly string[])[]
+  /** The files that `read` reads, for their hashes. */
+  files(source: string, options?: Pick<BenchmarkReadOptions, 'split'>): Promise<string[]>
   /**
    * The items of a split, in the order of its files. `source`: a file, a folder, or a data set of the Hub in the Hugging Face cache (`org/name`).
    * Throws `ERR_DATA` with file and record for what does not fit the layout, and for missing images unless `images: false`.
@@ -71,15 +74,16 @@ export function defineBenchmark(definition: BenchmarkDefinition): Benchmark {
   const { name, breakdowns, id, extract, judge, question = asWritten } = definition
   const splits = Object.keys(definition.splits)
 
-  async function* read(
-    source: string,
-    { split = splits[0]!, images = true }: BenchmarkReadOptions = {},
-  ): AsyncGenerator<Item> {
+  async function files(source: string, { split = splits[0]! }: BenchmarkReadOptions = {}): Promise<string[]> {
     const names = definition.splits[split]
-    if (!names)
-      throw error('ERR_DATA', `Expected ${splits.join(' or ')} for the split of ${name} but received '${split}'`)
+    if (names) return await splitFiles(source, names, definition.folders)
+    throw expected(`one of ${splits.join(', ')}`, `the split of ${name}`, split)
+  }
+
+  async function* read(source: string, options: BenchmarkReadOptions = {}): AsyncGenerator<Item> {
+    const { images = true } = options
     const places = new Map<string, string>()
-    for (const file of await splitFiles(source, names, definition.folders)) {
+    for (const file of await files(source, options)) {
       for await (const row of readRows(file, { images })) {
         const item: Item = definition.item(row, places.size)
         const earlier = places.get(item.id)
@@ -96,6 +100,7 @@ export function defineBenchmark(definition: BenchmarkDefinition): Benchmark {
     name,
     splits,
     breakdowns,
+    files,
     read,
     id,
     ask: (item, style) => prompt({ ...question(item), image: item.image }, style),

@@ -65,11 +65,14 @@ export const mathverse = defineBenchmark({
   },
   image: ({ image }) => image || undefined,
   imageFolders: ['images'],
-  question: ({ question, choices, groups }) => ({
-    text: question,
-    choices: groups.problem_version === 'Vision Only' ? undefined : choices,
-    form: groups.question_type === 'multi-choice' && !choices ? 'The answer is the letter of a choice.' : undefined,
-  }),
+  question({ question, choices, groups }) {
+    const listed = groups.problem_version === 'Vision Only' ? undefined : choices
+    return {
+      text: question || 'Answer the question that the image shows.',
+      choices: listed,
+      form: groups.question_type === 'multi-choice' && !listed ? 'The answer is the letter of a choice.' : undefined,
+    }
+  },
   extract(response, item) {
     const stated = finalAnswer(response) ?? ''
     if (item.groups.question_type !== 'multi-choice') return stated || (lastNumber(response) ?? '')

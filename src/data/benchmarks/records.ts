@@ -13,8 +13,9 @@ export const records: Benchmark = {
   name: 'records',
   splits: ['test', 'train.grpo', 'train.sft'],
   breakdowns: [['family']],
-  async *read(source, { split = 'test', images } = {}) {
-    for (const file of await splitFiles(source, [split])) {
+  files: (source, { split = 'test' } = {}) => splitFiles(source, [split]),
+  async *read(source, { split, images } = {}) {
+    for (const file of await records.files(source, { split })) {
       for await (const record of readRecords(file, { images })) yield item(record)
     }
   },
