@@ -8,7 +8,7 @@ import { error, messageOf } from '../../errors.ts'
 import { checkMessages, type Message } from './messages.ts'
 import { readTokenizerConfig } from './tokenizer.ts'
 
-const TemplateOptions = z.strictObject({
+export const TemplateOptions = z.strictObject({
   /** Ends the text with the opening of the assistant's turn; default false, as in transformers. */
   addGenerationPrompt: z.boolean().default(false),
   /** Numbers the images and videos ("Picture 1: "); default false. */

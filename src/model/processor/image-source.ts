@@ -29,7 +29,11 @@ export const ImageSource: z.ZodType<ImageSource> = z.union(
   { error: 'a path, a URL, the bytes of an image file, or { data, width, height, channels }' },
 )
 
+const kinds = ['path', 'http', 'data', 'memory'] as const
+
 export const ImageOptions = z.strictObject({
+  /** Where images may come from; default everywhere. A server that takes messages from strangers leaves out `path` and `http`. */
+  sources: z.array(z.enum(kinds)).default([...kinds]),
   /** Largest download in bytes; default 64 MiB. */
   maxBytes: z
     .int()
@@ -43,6 +47,22 @@ export const ImageOptions = z.strictObject({
 })
 export type ImageOptions = z.input<typeof ImageOptions>
 export type CheckedImageOptions = z.output<typeof ImageOptions>
+
+/** Throws `ERR_IMAGE` unless `options.sources` has the kind of `source`. */
+export function requireAllowed(source: ImageSource, options: CheckedImageOptions, name: string): void {
+  const kind = kindOf(source)
+  if (options.sources.includes(kind)) return
+  throw error(
+    'ERR_IMAGE',
+    `Cannot read ${name}: expected an image from ${options.sources.join(', ')} but received one from ${kind} (option sources)`,
+  )
+}
+
+function kindOf(source: ImageSource): (typeof kinds)[number] {
+  if (typeof source !== 'string' && !(source instanceof URL)) return 'memory'
+  if (String(source).startsWith('data:')) return 'data'
+  return isHttp(String(source)) ? 'http' : 'path'
+}
 
 export function isRawImage(source: ImageSource): source is RawImage {
   return typeof source === 'object' && 'channels' in source
@@ -61,17 +81,23 @@ export function nameOf(source: ImageSource): string {
   return `image '${text.length > 200 ? `${text.slice(0, 197)}…` : text}'`
 }
 
-/** The bytes of the file that `source` names. Throws `ERR_IMAGE` when they cannot be had. */
+/** The bytes of the file that `source` names. Throws `ERR_IMAGE` when they cannot be had or are not allowed. */
 export async function readSource(
   source: Exclude<ImageSource, RawImage>,
   options: CheckedImageOptions,
   name: string,
 ): Promise<Uint8Array> {
+  requireAllowed(source, options, name)
   if (source instanceof Uint8Array) return source
   const text = String(source)
-  if (text.startsWith('data:')) return readDataUrl(text, name)
-  if (isHttp(text)) return download(text, options, name)
-  return readPath(text, name)
+  switch (kindOf(source)) {
+    case 'data':
+      return readDataUrl(text, name)
+    case 'http':
+      return download(text, options, name)
+    default:
+      return readPath(text, name)
+  }
 }
 
 async function readPath(text: string, name: string): Promise<Uint8Array> {

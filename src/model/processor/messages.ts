@@ -91,6 +91,10 @@ function checkContent(part: unknown, place: string): Content {
       throw error('ERR_MESSAGES', `Expected ${b} beside ${a} in ${place}`)
     }
   }
+  const { minPixels, maxPixels } = checked
+  if (minPixels !== undefined && maxPixels !== undefined && minPixels > maxPixels) {
+    throw error('ERR_MESSAGES', `Expected minPixels ≤ maxPixels in ${place} but received ${minPixels} > ${maxPixels}`)
+  }
   if (checked.type === 'video') checkSampling(checked, place)
   return checked
 }

@@ -52,10 +52,11 @@ const knownTypes = /^Qwen2(_5_?)?VL(Image|Video)Processor(Fast|Pil)?$/
  * The image and video settings of a checkpoint directory, or `undefined` for a text-only one. Read, as transformers 5 does,
  * from `processor_config.json` where that nests them, else from `preprocessor_config.json` and
  * `video_preprocessor_config.json` (videos fall back to the image settings).
- * Throws `ERR_CHECKPOINT_CONFIG` for settings of another kind of model.
+ * `limits` go before what the files say. Throws `ERR_CHECKPOINT_CONFIG` for settings of another kind of model.
  */
 export async function readPreprocessorConfig(
   directory: string,
+  limits: { minPixels?: number; maxPixels?: number } = {},
 ): Promise<{ image: PreprocessorConfig; video: PreprocessorConfig } | undefined> {
   const read = (name: string) => readJsonObject(join(directory, name), 'ERR_CHECKPOINT_CONFIG')
   const nested = (await read('processor_config.json')) ?? {}
@@ -63,10 +64,14 @@ export async function readPreprocessorConfig(
   const image = nested.image_processor ?? flat
   if (image === undefined) return undefined
   const video = nested.video_processor ?? (await read('video_preprocessor_config.json')) ?? image
-  return { image: parse(image as JsonObject, directory), video: parse(video as JsonObject, directory) }
+  return { image: parse(image as JsonObject, directory, limits), video: parse(video as JsonObject, directory, limits) }
 }
 
-function parse(json: JsonObject, directory: string): PreprocessorConfig {
+function parse(
+  json: JsonObject,
+  directory: string,
+  limits: { minPixels?: number; maxPixels?: number },
+): PreprocessorConfig {
   const name = `the preprocessor config of ${directory}`
   const fields = check(Fields, json, name, 'ERR_CHECKPOINT_CONFIG')
   for (const type of [fields.image_processor_type, fields.video_processor_type]) {
@@ -75,8 +80,13 @@ function parse(json: JsonObject, directory: string): PreprocessorConfig {
     }
   }
   const { size } = fields
-  const minPixels = fields.min_pixels ?? size?.shortest_edge ?? size?.min_pixels ?? 3136
-  const maxPixels = fields.max_pixels ?? size?.longest_edge ?? size?.max_pixels ?? 12_845_056
+  const stored = {
+    minPixels: fields.min_pixels ?? size?.shortest_edge ?? size?.min_pixels ?? 3136,
+    maxPixels: fields.max_pixels ?? size?.longest_edge ?? size?.max_pixels ?? 12_845_056,
+  }
+  // a limit asked for pushes away the stored one that contradicts it
+  const maxPixels = limits.maxPixels ?? Math.max(stored.maxPixels, limits.minPixels ?? 0)
+  const minPixels = limits.minPixels ?? (limits.maxPixels ? Math.min(stored.minPixels, maxPixels) : stored.minPixels)
   if (minPixels > maxPixels) {
     throw error(
       'ERR_CHECKPOINT_CONFIG',
