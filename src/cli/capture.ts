@@ -41,7 +41,11 @@ async function capture(options: CaptureOptions): Promise<void> {
   await using _ = model
   const tensors = await captureTensors(model, messages, options.points)
   const { writeSafetensors } = await import('../checkpoint/writer.ts')
-  const specs = Object.entries(tensors).map(([storedName, { dtype, shape }]) => ({ storedName, dtype, shape }))
+  const specs = Object.entries(tensors).map(([storedName, { dtype, shape }]) => ({
+    storedName,
+    dtype,
+    shape: [...shape],
+  }))
   await writeSafetensors(options.out, specs, ({ storedName }) => bytesOf(tensors[storedName]!), {
     signal: interruption,
   })

@@ -1,4 +1,6 @@
 import { Command, Option } from 'commander'
+import { FrankentorchError } from '../errors.ts'
+import type { Reply } from '../model/generation.ts'
 import type { VisionLanguageModel } from '../model/model.ts'
 import type { Message } from '../model/processor/messages.ts'
 import { interruption } from './interrupt.ts'
@@ -62,8 +64,11 @@ async function generate(options: GenerateOptions): Promise<void> {
 type Sampling = SamplingOptions & { signal: AbortSignal }
 
 async function printText(model: VisionLanguageModel, messages: Message[], sampling: Sampling): Promise<void> {
-  for await (const piece of model.stream(messages, sampling)) process.stdout.write(piece)
-  process.stdout.write('\n')
+  try {
+    for await (const piece of model.stream(messages, sampling)) process.stdout.write(piece)
+  } finally {
+    process.stdout.write('\n')
+  }
 }
 
 async function printJson(
@@ -72,7 +77,9 @@ async function printJson(
   sampling: Sampling,
   loadS: number,
 ): Promise<void> {
-  const { text, tokenIds, promptTokenIds, finishReason, timings } = await model.generate(messages, sampling)
+  const { text, tokenIds, promptTokenIds, finishReason, timings } = await model
+    .generate(messages, sampling)
+    .catch(abortedReply)
   const { visionS, prefillS, decodeS, decodeTokensPerS } = timings
   const reply = {
     text,
@@ -88,4 +95,10 @@ async function printJson(
     },
   }
   process.stdout.write(`${JSON.stringify(reply)}\n`)
+}
+
+// What an interrupted generation had until then is a result too: `finish_reason` says what became of it.
+function abortedReply(thrown: unknown): Reply {
+  if (thrown instanceof FrankentorchError && 'reply' in thrown) return thrown.reply as Reply
+  throw thrown
 }

@@ -1,11 +1,11 @@
 import type { VisionLanguageModel } from '../model/model.ts'
-import type { Dtype } from '../tensor/dtype.ts'
+import type { FloatingDtype } from '../tensor/dtype.ts'
 import { interruption } from './interrupt.ts'
 
 export interface ModelOptions {
   model: string
   device: string
-  dtype?: Dtype
+  dtype?: FloatingDtype
 }
 
 /** The checkpoint that `--model`, `--device` and `--dtype` name, and the seconds it took to load. */

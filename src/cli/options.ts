@@ -1,4 +1,5 @@
 import { InvalidArgumentError, Option } from 'commander'
+import { floatingDtypes } from '../tensor/dtype.ts'
 
 /** An integer of at least `min`. */
 export function integer(min: number): (text: string) => number {
@@ -52,7 +53,7 @@ export function layers(text: string): 'all' | number[] {
 }
 
 export const modelOption = () => new Option('--model <dir>', 'checkpoint directory').makeOptionMandatory()
-export const deviceOption = () => new Option('--device <device>', 'where to compute').choices(['cpu']).default('cpu')
+export const deviceOption = () => new Option('--device <device>', 'cpu, cuda or cuda:N').default('cpu')
 export const dtypeOption = () =>
-  new Option('--dtype <dtype>', "arithmetic (default: the checkpoint's)").choices(['float64', 'float32', 'bfloat16'])
+  new Option('--dtype <dtype>', "arithmetic (default: the checkpoint's)").choices(floatingDtypes)
 export const jsonOption = () => new Option('--json', 'print the result as JSON')

@@ -1,15 +1,12 @@
 import { error } from '../errors.ts'
-import type { Inputs } from '../model/inputs.ts'
+import { disposeInputs, type Inputs } from '../model/inputs.ts'
+import type { SwapIntervention } from '../model/interventions.ts'
 import type { VisionLanguageModel } from '../model/model.ts'
 import type { ImageSource } from '../model/processor/image-source.ts'
-import type { Tensor } from '../tensor/tensor.ts'
+import type { Content } from '../model/processor/messages.ts'
 
 /** What a swap takes from the source image: keys after rotary and values of every decoder layer, over the whole prompt. */
-export interface SwapSource extends Disposable {
-  inputs: Inputs
-  /** By point name; [1, kv_heads, tokens, head_dim]. */
-  keysValues: Record<string, Tensor>
-}
+export type SwapSource = SwapIntervention['source'] & Disposable
 
 export interface SwapOptions {
   maxNewTokens: number
@@ -20,17 +17,18 @@ export interface SwapOptions {
   signal?: AbortSignal
 }
 
-/** The prompt of the vision probe: chat template, image before the text, the question as it stands. */
-export async function imagePrompt(model: VisionLanguageModel, image: ImageSource, prompt: string): Promise<Inputs> {
-  return model.processor.prepare([
-    {
-      role: 'user',
-      content: [
-        { type: 'image', image },
-        { type: 'text', text: prompt },
-      ],
-    },
-  ])
+/** The prompt of the vision probe: chat template, image before the text, the question as it stands. Dispose it. */
+export async function imagePrompt(
+  model: VisionLanguageModel,
+  image: ImageSource,
+  prompt: string,
+): Promise<Inputs & Disposable> {
+  const content: Content[] = [
+    { type: 'image', image },
+    { type: 'text', text: prompt },
+  ]
+  const inputs = await model.processor.prepare([{ role: 'user', content }])
+  return { ...inputs, [Symbol.dispose]: () => disposeInputs(inputs) }
 }
 
 /** One forward pass over the source. The result owns its tensors: dispose it. */
@@ -40,13 +38,13 @@ export async function readSource(
   signal?: AbortSignal,
 ): Promise<SwapSource> {
   const capture = ['key', 'value'].map((tensor) => `language_model.layers.*.self_attn.${tensor}`)
-  const { logits, captured } = await model.forward(inputs, { capture, signal })
-  logits.dispose()
+  const { logits, positionIds, captured } = await model.forward(inputs, { capture, signal })
+  const tensors = [logits, positionIds, ...Object.values(captured)]
   return {
     inputs,
     keysValues: captured,
     [Symbol.dispose]: () => {
-      for (const tensor of Object.values(captured)) tensor.dispose()
+      for (const tensor of tensors) tensor.dispose()
     },
   }
 }
@@ -68,14 +66,14 @@ export async function swappedAnswer(
   layer: number,
   { maxNewTokens, compat, mismatch, signal }: SwapOptions,
 ): Promise<string> {
-  const swap = {
+  const swap: SwapIntervention = {
     kind: 'swap',
     point: `language_model.layers[${layer}:]`,
     positions: 'image',
     steps: compat ? 'all' : 'prefill',
     resample: mismatch === 'resample',
     source,
-  } as const
+  }
   const reply = await model.generate(inputs, { maxNewTokens, temperature: 0, interventions: [swap], signal })
   return reply.text
 }

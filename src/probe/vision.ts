@@ -89,8 +89,8 @@ async function sweep(
   options: SwapOptions,
 ): Promise<SwapRecord[]> {
   if ('invalid' in pair) throw error('ERR_DATA', pair.invalid)
-  const target = await imagePrompt(model, pair.targetImage, pair.prompt)
-  const sourcePrompt = await imagePrompt(model, pair.sourceImage, pair.prompt)
+  using target = await imagePrompt(model, pair.targetImage, pair.prompt)
+  using sourcePrompt = await imagePrompt(model, pair.sourceImage, pair.prompt)
   if (options.mismatch === 'throw') requireEqualGrids(target, sourcePrompt)
   using source = await readSource(model, sourcePrompt, options.signal)
   const original = await answer(model, target, options)

@@ -36,7 +36,7 @@ const usage: [string, string[], string][] = [
   [
     'an unknown dtype',
     ['generate', '--model', 'x', '--dtype', 'int4'],
-    'Allowed choices are float64, float32, bfloat16.',
+    'Allowed choices are float64, float32, float16, bfloat16.',
   ],
   ['neither prompt nor messages', ['generate', '--model', 'x'], 'Expected --prompt TEXT or --messages FILE'],
   [

@@ -1,4 +1,4 @@
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
@@ -17,9 +17,12 @@ export function compile(): void {
   )
   const compiled = statSync(main, { throwIfNoEntry: false })?.mtimeMs ?? 0
   if (compiled >= newest) return
-  execFileSync(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-p', 'tsconfig.build.json'], {
+  // Type errors are the type check's to report; what matters here is that the command was compiled.
+  spawnSync(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-p', 'tsconfig.build.json'], {
     cwd: root,
   })
+  if ((statSync(main, { throwIfNoEntry: false })?.mtimeMs ?? 0) < newest)
+    throw new Error('The package could not be compiled (npm run compile)')
 }
 
 /** Starts `frankentorch` as a user's shell would. */

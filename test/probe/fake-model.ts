@@ -38,14 +38,15 @@ export function fakeModel({ sees = 2 } = {}) {
     dtype: 'float32',
     config: { numHiddenLayers: 4, vision: {}, architecture: 'Qwen2_5_VLForConditionalGeneration' },
     processor: {
-      prepare: async ([message]: [Message]): Promise<Prompt> => {
+      prepare: async ([message]: [Message]): Promise<Prompt & { pixelValues: object }> => {
         const name = message.content[0].image.split('/').at(-1)!
         if (name.includes('broken')) throw error('ERR_IMAGE', `Cannot read ${name}`)
-        return { image: name, imageGridThw: [[1, 4, name.includes('wide') ? 8 : 4]] }
+        return { image: name, pixelValues: tensor(), imageGridThw: [[1, 4, name.includes('wide') ? 8 : 4]] }
       },
     },
     forward: async (_inputs: Prompt, { capture }: { capture: string[] }) => ({
       logits: tensor(),
+      positionIds: tensor(),
       captured: Object.fromEntries(capture.map((point) => [point, tensor()])),
     }),
     generate: async ({ image }: Prompt, { interventions: [swap] = [] }: GenerateOptions) => {

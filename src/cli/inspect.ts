@@ -1,0 +1,59 @@
+import { Command } from 'commander'
+import { type Inspection, inspectCheckpoint } from '../checkpoint/inspect.ts'
+import { type ErrorCode, error } from '../errors.ts'
+import { jsonOption } from './options.ts'
+import { snakeCase } from './snake-case.ts'
+import { table } from './table.ts'
+
+/** `frankentorch inspect`: what a checkpoint holds, from its headers. */
+export function inspectCommand(): Command {
+  return new Command('inspect')
+    .description('describe a checkpoint: architecture, parameters by block, files, problems')
+    .argument('<dir>', 'checkpoint directory')
+    .addOption(jsonOption())
+    .addHelpText('after', '\nExample:\n  $ frankentorch inspect Qwen2.5-VL-3B-Instruct')
+    .action(inspect)
+}
+
+async function inspect(directory: string, options: { json?: boolean }): Promise<void> {
+  const inspection = await inspectCheckpoint(directory)
+  process.stdout.write(`${options.json ? JSON.stringify(snakeCase(inspection), null, 2) : describe(inspection)}\n`)
+  const [problem] = inspection.problems
+  if (problem) throw error(problem.code as ErrorCode, problem.message)
+}
+
+function describe({ config, layout, shards, blocks, ...rest }: Inspection): string {
+  const { vision } = config
+  const present = (is: boolean, name: string) => `${name} ${is ? 'present' : 'missing'}`
+  const lines = [
+    rest.directory,
+    config.architecture,
+    `decoder: ${config.numHiddenLayers} layers of ${config.hiddenSize}, ${config.numAttentionHeads} heads (${config.numKeyValueHeads} for keys and values), vocabulary ${config.vocabSize}`,
+    vision &&
+      `vision: ${vision.depth} blocks of ${vision.hiddenSize}, ${vision.numHeads} heads, patches of ${vision.patchSize} pixels`,
+    `parameters: ${rest.parameters.toLocaleString('en')} in ${rest.tensors} tensors, ${megabytes(rest.bytes)}, ${rest.dtypes.join(' and ') || 'no data'}`,
+    `names: ${layout ?? 'unknown'}; output head ${config.tieWordEmbeddings ? 'tied to the embedding' : 'of its own'}`,
+    `files: ${shards.map(({ name, bytes }) => `${name} (${megabytes(bytes)})`).join(', ') || 'none'}`,
+    [
+      present(rest.tokenizer, 'tokenizer'),
+      present(rest.chatTemplate, 'chat template'),
+      present(rest.preprocessor, 'preprocessor'),
+    ].join(', '),
+    '',
+    table([
+      ['block', 'layers', 'tensors', 'parameters', 'size'],
+      ...blocks.map(({ name, layers, tensors, parameters, bytes }) => [
+        name,
+        layers ? `[${layers.join(':')}]` : '',
+        String(tensors),
+        parameters.toLocaleString('en'),
+        megabytes(bytes),
+      ]),
+    ]),
+  ]
+  return lines.filter((line) => line !== null).join('\n')
+}
+
+function megabytes(bytes: number): string {
+  return `${(bytes / 1e6).toLocaleString('en', { maximumFractionDigits: 1 })} MB`
+}
