@@ -1,0 +1,61 @@
+import { normalise } from './normalise.ts'
+import { wordsOf } from './words.ts'
+
+/**
+ * The index of the choice whose letter `answer` is: `C`, `(C)`, `C.`, `C) 12`, `\text{(C)}`, `option C`, `c`. Undefined for a letter outside
+ * `choices`, and where the letter is the beginning of a sentence: `A triangle` names no choice by letter.
+ */
+export function choiceLetter(answer: string, choices: readonly string[]): number | undefined {
+  const text = normalise(answer)
+    .replace(/\\text\{([^{}]*)\}/g, '$1')
+    .replace(/\*\*|\{|\}/g, '')
+    .trim()
+  const alone =
+    /^\(?\[? ?([A-Za-z]) ?\]?\)?[.:]?$/.exec(text) ?? /^\(?(?:option|choice|answer) \(?([A-Za-z])\)?\.?$/i.exec(text)
+  const enclosed = /^(?:(?:option|choice) )?(?:\(([A-Za-z])\)|([A-Z])[.):])(?=\s|\\|$|[^a-z])/i.exec(text)
+  const letter = alone?.[1] ?? enclosed?.[1] ?? enclosed?.[2]
+  if (letter !== undefined) return inRange(letter, choices)
+  // `B 7`: the letter and its value with nothing between
+  const [, bare, rest] = /^([A-Z]),? (.+)$/s.exec(text) ?? []
+  const index = bare === undefined ? undefined : inRange(bare, choices)
+  return index !== undefined &&
+    (bare !== 'A' || sameText(rest!, choices[index]!)) &&
+    (choices[index] === bare || sameText(rest!, choices[index]!))
+    ? index
+    : undefined
+}
+
+/** What stands after the letter of a choice: `12` in `(C) 12`, empty for the letter alone. */
+export function afterLetter(answer: string): string {
+  return normalise(answer)
+    .replace(/^(?:(?:option|choice) )?(?:\\text\{)?(?:\(?[A-Za-z]\)|[A-Za-z][.:])\}?/i, '')
+    .replace(/^[A-Z]$/, '')
+    .trim()
+}
+
+/** The one choice whose text occurs in `sentence` as words; undefined where none or several do. */
+export function choiceNamed(sentence: string, choices: readonly string[]): number | undefined {
+  const spoken = ` ${wordsOf(plain(sentence)).join(' ')} `
+  const found = choices
+    .map((choice, index) => ({ index, words: ` ${wordsOf(plain(choice)).join(' ')} ` }))
+    .filter(({ words }) => words.trim() !== '' && spoken.includes(words))
+  // `square root` is not also `square`
+  const widest = found.filter(
+    ({ words }) => !found.some((other) => other.words !== words && other.words.includes(words)),
+  )
+  return widest.length === 1 ? widest[0]!.index : undefined
+}
+
+function plain(text: string): string {
+  return normalise(text).replace(/\\text\{([^{}]*)\}/g, '$1')
+}
+
+function sameText(a: string, b: string): boolean {
+  const [left, right] = [a, b].map((text) => normalise(text).replace(/\s/g, ''))
+  return left === right
+}
+
+function inRange(letter: string, choices: readonly string[]): number | undefined {
+  const index = letter.toUpperCase().charCodeAt(0) - 65
+  return index < choices.length ? index : undefined
+}

@@ -1,0 +1,5 @@
+export { type Checked, type CheckOptions, checkAnswer } from './check-answer.ts'
+export { close } from './engine-pool.ts'
+export { type EquivalentOptions, equivalent } from './equivalent.ts'
+export { type Extraction, type ExtractOptions, extractAnswer, type Source } from './extract.ts'
+export type { Method } from './verdict.ts'
