@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { check } from '../../check.ts'
 import { error } from '../../errors.ts'
 import { defineBenchmark } from '../benchmark.ts'
-import { finalAnswer, lastNumber } from './final-answer.ts'
+import { lastNumber, stated } from './stated.ts'
 
 const layout = z.object({ question: z.string(), answer: z.string() })
 const marked = /####\s*([^\n]+)/
@@ -25,8 +25,8 @@ export const gsm8k = defineBenchmark({
     return { id: String(index), question, answer: number(gold), groups: {} }
   },
   extract(response) {
-    const stated = [...response.matchAll(new RegExp(marked, 'g'))].at(-1)?.[1] ?? finalAnswer(response)
-    return lastNumber(stated ?? response) ?? lastNumber(response) ?? ''
+    const answer = [...response.matchAll(new RegExp(marked, 'g'))].at(-1)?.[1] ?? stated(response)
+    return lastNumber(answer ?? response) ?? lastNumber(response) ?? ''
   },
   judge({ answer }, extracted) {
     const prediction = number(extracted)

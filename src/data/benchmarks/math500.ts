@@ -1,8 +1,8 @@
 import { z } from 'zod'
 import { check } from '../../check.ts'
 import { defineBenchmark } from '../benchmark.ts'
-import { finalAnswer } from './final-answer.ts'
 import { bracedFractions, normaliseLatex } from './latex-normal.ts'
+import { stated } from './stated.ts'
 
 const layout = z.object({
   problem: z.string(),
@@ -25,7 +25,7 @@ export const math500 = defineBenchmark({
     const { unique_id, problem, answer, subject, level } = check(layout, value, place, 'ERR_DATA')
     return { id: unique_id, question: problem, answer, groups: { subject, level } }
   },
-  extract: (response) => finalAnswer(response) ?? '',
+  extract: (response) => stated(response) ?? '',
   judge({ answer }, extracted) {
     const prediction = bracedFractions(normaliseLatex(extracted))
     return { prediction, correct: extracted !== '' && prediction === bracedFractions(normaliseLatex(answer)) }

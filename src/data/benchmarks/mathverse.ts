@@ -1,10 +1,11 @@
 import { z } from 'zod'
+import { choiceLetter as choiceIndex } from '../../answers/choices.ts'
 import { check } from '../../check.ts'
 import { defineBenchmark, type Item } from '../benchmark.ts'
-import { statedLetter } from './choice.ts'
-import { finalAnswer, lastNumber } from './final-answer.ts'
+import { choiceLetter } from '../prompt.ts'
 import { normaliseLatex } from './latex-normal.ts'
 import { latexValue } from './latex-value.ts'
+import { lastNumber, stated } from './stated.ts'
 
 const layout = z.object({
   sample_index: z.coerce.string(),
@@ -24,8 +25,8 @@ const layout = z.object({
   metadata: z.object({ subject: z.string(), subfield: z.string(), source: z.string() }),
 })
 
-/** Without the choices in sight a letter may go this far: the longest list in the benchmark. */
-const letters = 8
+/** For a question whose choices are only in the image. */
+const letters = [...'ABCDEFGH']
 
 /**
  * MathVerse (Zhang et al., 2024, arXiv 2403.14624), `testmini`: 788 problems in six versions that move information from the text into the figure. The
@@ -73,10 +74,10 @@ export const mathverse = defineBenchmark({
       form: groups.question_type === 'multi-choice' && !listed ? 'The answer is the letter of a choice.' : undefined,
     }
   },
-  extract(response, item) {
-    const stated = finalAnswer(response) ?? ''
-    if (item.groups.question_type !== 'multi-choice') return stated || (lastNumber(response) ?? '')
-    return statedLetter(stated || response.trim(), letters) ?? stated
+  extract(response, { groups, choices }) {
+    if (groups.question_type === 'free-form') return stated(response) ?? lastNumber(response) ?? ''
+    const answer = stated(response, choices ?? letters) ?? ''
+    return letterOf(answer, choices) ?? answer
   },
   judge: (item, extracted) =>
     item.groups.question_type === 'multi-choice' ? judgeChoice(item, extracted) : judgeValue(item, extracted),
@@ -97,15 +98,17 @@ function withoutChoices(text: string): { question: string; choices?: string[] } 
 }
 
 function judgeChoice({ answer, choices }: Item, extracted: string) {
-  const letter = (text: string) => statedLetter(text, letters) ?? letterOfValue(text, choices)
-  const prediction = letter(extracted) ?? extracted
-  // a few golds are a choice's text, and two name two letters, one a line: no single letter equals those
-  return { prediction, correct: letter(answer) ? letter(answer) === prediction : normal(answer) === normal(extracted) }
+  const prediction = letterOf(extracted, choices) ?? extracted
+  const gold = letterOf(answer, choices)
+  // two golds name two letters, one a line: no single letter equals those
+  return { prediction, correct: gold ? gold === prediction : normal(answer) === normal(extracted) }
 }
 
-function letterOfValue(extracted: string, choices: readonly string[] = []): string | undefined {
-  const index = choices.findIndex((choice) => normal(choice) === normal(extracted))
-  return index === -1 ? undefined : String.fromCharCode(65 + index)
+// The letter an answer names, or that of the choice whose text it gives.
+function letterOf(answer: string, choices: readonly string[] = letters): string | undefined {
+  const byText = () => choices.findIndex((choice) => normal(choice) === normal(answer))
+  const index = choiceIndex(answer, choices) ?? byText()
+  return index === -1 ? undefined : choiceLetter(index)
 }
 
 function judgeValue({ answer }: Item, extracted: string) {

@@ -25,7 +25,7 @@ export const mathvision = defineBenchmark({
     const { id, question, options, answer, level, subject } = check(layout, value, place, 'ERR_DATA')
     return { id, question, answer, choices: options.length > 0 ? options : undefined, groups: { level, subject } }
   },
-  image: ({ decoded_image, image }) => decoded_image ?? image,
+  image: ({ decoded_image, image }) => decoded_image ?? image ?? null,
   extract: extractMathVision,
   judge({ answer, choices }, extracted) {
     const value = choices?.[answer.charCodeAt(0) - 65] ?? ''

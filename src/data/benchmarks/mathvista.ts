@@ -1,11 +1,11 @@
 import { z } from 'zod'
+import { choiceLetter as choiceIndex, choiceNamed } from '../../answers/choices.ts'
 import { check } from '../../check.ts'
 import { defineBenchmark, type Item } from '../benchmark.ts'
 import { choiceLetter } from '../prompt.ts'
-import { statedChoice, statedLetter } from './choice.ts'
 import { editDistance } from './edit-distance.ts'
-import { finalAnswer, lastNumber } from './final-answer.ts'
 import { pythonFloat, pythonInteger, pythonText, roundHalfEven } from './python-number.ts'
+import { lastNumber, stated } from './stated.ts'
 
 const layout = z.object({
   pid: z.coerce.string(),
@@ -52,7 +52,7 @@ export const mathvista = defineBenchmark({
       groups: { question_type, answer_type, ...metadata },
     }
   },
-  image: ({ decoded_image, image }) => decoded_image ?? image,
+  image: ({ decoded_image, image }) => decoded_image ?? image ?? null,
   question(item) {
     const text = item.unit ? `${item.question} (Unit: ${item.unit})` : item.question
     return { text, choices: item.choices, form: item.choices ? undefined : form(item) }
@@ -60,10 +60,10 @@ export const mathvista = defineBenchmark({
   extract(response, item) {
     const whole = response.trim()
     if (item.choices?.includes(whole) || pythonFloat(whole) !== undefined) return whole
-    const stated = finalAnswer(response)
-    if (item.choices) return pickChoice(stated ?? whole, item.choices)
-    if (item.groups.answer_type === 'list') return stated ?? whole
-    return lastNumber(stated ?? whole) ?? stated ?? ''
+    const answer = stated(response, item.choices)
+    if (item.choices) return pickChoice(answer ?? whole, item.choices)
+    if (item.groups.answer_type === 'list') return answer ?? whole
+    return lastNumber(answer ?? whole) ?? answer ?? ''
   },
   judge(item, extracted) {
     const prediction = normalise(item, extracted.trim())
@@ -91,8 +91,9 @@ function normalise({ choices, precision = 0, groups }: Item, extraction: string)
   return value === undefined ? null : pythonText(roundHalfEven(value, precision))
 }
 
-function pickChoice(stated: string, choices: readonly string[]): string {
-  return statedLetter(stated, choices.length) ?? statedChoice(stated, choices) ?? stated
+function pickChoice(answer: string, choices: readonly string[]): string {
+  const letter = choiceIndex(answer, choices)
+  return letter === undefined ? (choices[choiceNamed(answer, choices) ?? -1] ?? answer) : choiceLetter(letter)
 }
 
 function nearest(text: string, choices: readonly string[]): string {

@@ -1,9 +1,9 @@
+import { choiceLetter, choiceNamed } from '../../answers/choices.ts'
 import type { Benchmark, Item } from '../benchmark.ts'
 import { splitFiles } from '../locate.ts'
 import { type PromptMessage, prompt, styled } from '../prompt.ts'
 import { type DataRecord, readRecords } from '../record.ts'
-import { statedChoice, statedLetter } from './choice.ts'
-import { finalAnswer } from './final-answer.ts'
+import { stated } from './stated.ts'
 
 /**
  * Any file of data records, the world's among them. Right is the answer's text, case and final punctuation apart, or the same number; with choices, the
@@ -25,7 +25,7 @@ export const records: Benchmark = {
     return messages ? styled(messages, style, { choices }) : prompt({ text, choices, image }, style)
   },
   score(item, response, given) {
-    const extracted = (given ?? finalAnswer(response) ?? response).trim()
+    const extracted = (given ?? stated(response, item.choices) ?? response).trim()
     const prediction = comparable(extracted, item.choices)
     return { extracted, prediction, correct: prediction !== '' && prediction === comparable(item.answer, item.choices) }
   },
@@ -43,9 +43,8 @@ function item({ id, messages, answer, choices, family, image }: DataRecord): Ite
 }
 
 function comparable(text: string, choices?: readonly string[]): string {
-  const letter = choices && statedLetter(text, choices.length)
-  const choice = letter ? choices[letter.charCodeAt(0) - 65] : choices && statedChoice(text, choices)
-  const bare = (choice ?? text)
+  const index = choices && (choiceLetter(text, choices) ?? choiceNamed(text, choices))
+  const bare = (index === undefined ? text : choices![index]!)
     .trim()
     .toLowerCase()
     .replace(/[.,!?;:]+$/, '')
