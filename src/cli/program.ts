@@ -4,6 +4,8 @@ import { captureCommand } from './capture.ts'
 import { demoCommand } from './demo.ts'
 import { exitCodes, report } from './failure.ts'
 import { generateCommand } from './generate.ts'
+import { initCommand } from './init.ts'
+import { inspectCommand } from './inspect.ts'
 import { interruption, listenForInterrupts } from './interrupt.ts'
 import { probeCommand } from './probe.ts'
 import { worldCommand } from './world.ts'
@@ -15,7 +17,16 @@ export function program(): Command {
     .version(version)
     .option('--quiet', 'no progress and no notes on stderr')
     .addHelpText('after', '\nExit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.\nDocs: docs/cli.md')
-  for (const command of [generateCommand, captureCommand, probeCommand, worldCommand, demoCommand]) {
+  const commands = [
+    generateCommand,
+    captureCommand,
+    inspectCommand,
+    initCommand,
+    probeCommand,
+    worldCommand,
+    demoCommand,
+  ]
+  for (const command of commands) {
     root.addCommand(command())
   }
   throwInsteadOfExit(root)
