@@ -9,7 +9,7 @@ namespace {
 // leaves the buffer alone until then.
 Napi::Value fill_normal(Addon& addon, const Napi::CallbackInfo& info) {
   if (!info[0].IsTypedArray()) fail("ERR_INVALID_ARGUMENT", "Expected a Uint8Array for bytes");
-  const auto bytes = info[0].As<Napi::Uint8Array>();
+  auto bytes = info[0].As<Napi::Uint8Array>();
   const at::ScalarType dtype = to_dtype(info[1]);
   const NormalStream stream{.seed = static_cast<uint64_t>(to_int(info[2], "seed")),
                             .stream = static_cast<uint64_t>(to_int(info[3], "stream")),

@@ -62,6 +62,10 @@ export const errorCodes = Object.fromEntries(Object.entries(table).map(([code, [
   Record<ErrorCode, string>
 >
 
+export function isErrorCode(code: unknown): code is ErrorCode {
+  return typeof code === 'string' && Object.hasOwn(table, code)
+}
+
 /** The error of the class that belongs to `code`. */
 export function error(code: ErrorCode, message: string, options?: ErrorOptions): FrankentorchError {
   const [type] = table[code]

@@ -32,14 +32,14 @@ Swap::Swap(const at::Tensor& source, Options options) : options_(std::move(optio
     fail("ERR_GRID_MISMATCH", "Expected as many visual tokens in the source as in the target, ", count,
          ", but received ", available);
 
-  appended_ = source.index_select(2, at::tensor(options_.source_positions, at::kLong).to(source.device()));
-  source_ = available == count ? appended_ : resample_tokens(appended_, count);
+  source_ = source.index_select(2, at::tensor(options_.source_positions, at::kLong).to(source.device()));
+  if (available != count) source_ = resample_tokens(source_, count);
 }
 
 at::Tensor Swap::apply(at::Tensor value, const Group* group) {
   if (!group->prefill) {
     if (!options_.append_at_decode) return value;
-    return at::cat({value, appended_.to(value.scalar_type()).expand({value.size(0), -1, -1, -1})}, 2);
+    return at::cat({value, source_.to(value.scalar_type()).expand({value.size(0), -1, -1, -1})}, 2);
   }
   std::vector<int64_t> into, from;
   for (size_t i = 0; i < options_.positions.size(); ++i) {

@@ -25,8 +25,7 @@ class Swap : public Hook {
 
  private:
   Options options_;
-  at::Tensor source_;    // [1, kv_heads, positions, head_dim]
-  at::Tensor appended_;  // the same before resampling
+  at::Tensor source_;  // [1, kv_heads, positions, head_dim]
 };
 
 }  // namespace frankentorch

@@ -60,7 +60,7 @@ Decoder::Decoder(const Config& config, const Parameters& parameters)
 }
 
 at::Tensor Decoder::embed(const at::Tensor& ids, const Points& at) const {
-  return at.in("language_model")(".embed_tokens", at::embedding(embed_tokens_, ids));
+  return at.in("language_model")(".embed_tokens", take_rows(embed_tokens_, ids));
 }
 
 at::Tensor Decoder::forward(at::Tensor x, Batch& batch, Turn& turn, const Points& root) const {

@@ -19,6 +19,11 @@ inline at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double
   return weight * wide.mul(scale).to(x.scalar_type());
 }
 
+// Rows of x. at::index rather than index_select, which has no kernel on the meta device.
+inline at::Tensor take_rows(const at::Tensor& x, const at::Tensor& rows) {
+  return at::index(x, {rows});
+}
+
 // y = x Wᵀ + b
 class Linear {
  public:

@@ -70,7 +70,7 @@ at::Tensor Qwen2_5_VL::embed(const Inputs& inputs, const Packed& packed, Turn& t
           from.push_back(visual.source);
         }
     auto index = [&](const std::vector<int64_t>& positions) { return at::tensor(positions, at::kLong).to(device()); };
-    x = x.index_copy(0, index(into), embeddings.index_select(0, index(from)));
+    x = x.index_copy(0, index(into), take_rows(embeddings, index(from)));
   };
   place(images, &RowLayout::images);
   place(videos, &RowLayout::videos);

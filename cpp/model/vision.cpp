@@ -50,7 +50,7 @@ at::Tensor VisionTower::forward(const Visuals& visuals, Turn& turn, const Points
   const at::Tensor window_index = at::tensor(layout.window_index, at::kLong).to(device);
   const Segments windows(layout.cu_window_seqlens, device), frames(frame_seqlens(visuals.grids), device);
   auto to_window_order = [&](const at::Tensor& x) {  // x: [patches, ...]
-    return x.unflatten(0, {-1, cell}).index_select(0, window_index).flatten(0, 1);
+    return take_rows(x.unflatten(0, {-1, cell}), window_index).flatten(0, 1);
   };
 
   const at::Tensor pixels = visuals.pixel_values.to(device, dtype);  // [patches, channels * temporal * patch * patch]
@@ -73,7 +73,7 @@ at::Tensor VisionTower::forward(const Visuals& visuals, Turn& turn, const Points
     const at::Tensor cells = rms_norm(x, merger_norm_, kNormEps).view({x.size(0) / cell, -1});
     return merger_out_(at::gelu(merger_in_(cells)));
   });
-  return x.index_select(0, at::argsort(window_index));  // back from window order
+  return take_rows(x, at::argsort(window_index));  // back from window order
 }
 
 void VisionTower::check(const Visuals& visuals) const {

@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <map>
 
+#include "model/attention.h"
+#include "model/layers.h"
+
 namespace frankentorch {
 
 WindowLayout window_layout(const VisionConfig& config, const std::vector<Grid>& grids) {
@@ -53,13 +56,13 @@ at::Tensor Segments::attend(const at::Tensor& q, const at::Tensor& k, const at::
     auto split = [&](const at::Tensor& x) {  // [runs, heads, length, head_dim]
       return x.view({runs.runs, runs.length, x.size(1), x.size(2)}).transpose(1, 2);
     };
-    return at::scaled_dot_product_attention(split(q), split(k), split(v)).transpose(1, 2).reshape_as(q);
+    return full_attention(split(q), split(k), split(v)).transpose(1, 2).reshape_as(q);
   };
   if (by_length_.size() == 1) return attend_runs(by_length_[0], q.contiguous(), k.contiguous(), v.contiguous());
 
   at::Tensor out = at::zeros_like(q, at::MemoryFormat::Contiguous);
   for (const auto& runs : by_length_) {
-    auto take = [&](const at::Tensor& x) { return x.index_select(0, runs.tokens); };
+    auto take = [&](const at::Tensor& x) { return take_rows(x, runs.tokens); };
     out = out.index_copy(0, runs.tokens, attend_runs(runs, take(q), take(k), take(v)));
   }
   return out;

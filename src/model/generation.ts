@@ -1,0 +1,55 @@
+import { z } from 'zod'
+import type { GenerationConfig } from '../checkpoint/generation_config.ts'
+import type { NativeRowOptions } from '../native.ts'
+import type { Intervention } from './interventions.ts'
+
+export const GenerateOptions = z.strictObject({
+  /** Longest reply, the stop token included. */
+  maxNewTokens: z.int().min(1).default(128),
+  /** 0 is greedy. */
+  temperature: z.number().min(0).default(0),
+  /** Sample from the likeliest tokens whose mass reaches this. */
+  topP: z.number().gt(0).max(1).default(1),
+  /** Sample from so many tokens; 0 is all. */
+  topK: z.int().min(0).default(0),
+  /** Above 1 discourages tokens of prompt and reply; default what generation_config.json says. */
+  repetitionPenalty: z.number().gt(0).optional(),
+  /** Of sampling; a reply depends on it alone, not on what else is in the batch. */
+  seed: z.int().min(0).default(0),
+  interventions: z
+    .custom<readonly Intervention[]>((value) => Array.isArray(value), 'an array of interventions')
+    .default([]),
+  signal: z.instanceof(AbortSignal).optional(),
+})
+export type GenerateOptions = z.input<typeof GenerateOptions>
+
+export type FinishReason = 'stop' | 'length' | 'aborted'
+
+export interface Reply {
+  /** Without special tokens. */
+  text: string
+  /** The stop token included. */
+  tokenIds: number[]
+  promptTokenIds: number[]
+  finishReason: FinishReason
+  /** Seconds. */
+  timings: { visionS: number; prefillS: number; decodeS: number; decodeTokensPerS: number }
+}
+
+/** The same options for each of `rows` rows, seeds counting up. */
+export function rowOptions(
+  options: z.output<typeof GenerateOptions>,
+  generation: GenerationConfig,
+  rows: number,
+): NativeRowOptions[] {
+  const { maxNewTokens, temperature, topP, topK, seed, repetitionPenalty = generation.repetitionPenalty } = options
+  return Array.from({ length: rows }, (_, row) => ({
+    maxNewTokens,
+    temperature,
+    topP,
+    topK,
+    repetitionPenalty,
+    stopIds: generation.eosTokenIds,
+    seed: seed + row,
+  }))
+}

@@ -1,0 +1,73 @@
+import type { ModelConfig } from '../checkpoint/config.ts'
+import { error } from '../errors.ts'
+import type { NativeSwap } from '../native.ts'
+import type { Tensor } from '../tensor/tensor.ts'
+import { type Inputs, imagePositions } from './inputs.ts'
+import { selectPoints } from './selectors.ts'
+
+/**
+ * Visual-token swap (arXiv 2602.12395, functional localization): in the decoder layers `point` selects, the keys (after rotary) and values
+ * at the image positions are replaced by those of another prompt in the prefill; generated tokens then attend to the replaced cache.
+ */
+export interface SwapIntervention {
+  kind: 'swap'
+  /** Decoder layers, such as `language_model.layers[12:]`. */
+  point: string
+  positions: 'image'
+  /** `all` also appends the source's image tokens to the cache at every decoding step, as the published code does. */
+  steps: 'prefill' | 'all'
+  /** When the numbers of image tokens differ: resample linearly along tokens, or `ERR_GRID_MISMATCH`. Default false. */
+  resample?: boolean
+  /** The other prompt and its captured `….self_attn.key` and `….self_attn.value`, [1, kv_heads, tokens, head_dim]. */
+  source: { inputs: Inputs; keysValues: Record<string, Tensor> }
+}
+
+export type Intervention = SwapIntervention
+
+/** Interventions as the engine attaches them: one point each, positions resolved for this prompt. */
+export function resolveInterventions(
+  interventions: readonly Intervention[],
+  inputs: Inputs,
+  context: { config: ModelConfig; points: readonly string[] },
+): NativeSwap[] {
+  return interventions.flatMap((intervention) => resolveSwap(intervention, inputs, context))
+}
+
+function resolveSwap(
+  swap: SwapIntervention,
+  inputs: Inputs,
+  { config, points }: { config: ModelConfig; points: readonly string[] },
+): NativeSwap[] {
+  const positions = imagePositions(config, onlyRow(inputs, 'inputs'))
+  const sourcePositions = imagePositions(config, onlyRow(swap.source.inputs, 'source.inputs'))
+  const layers = selectPoints([swap.point], { names: points, numHiddenLayers: config.numHiddenLayers })
+  return layers.flatMap((layer) =>
+    ['key', 'value'].map((tensor) => {
+      const point = `${layer}.self_attn.${tensor}`
+      const source = swap.source.keysValues[point]
+      if (!points.includes(point))
+        throw error(
+          'ERR_UNKNOWN_POINT',
+          `Expected decoder layers for point of a swap but '${swap.point}' selects ${layer}`,
+        )
+      if (!source)
+        throw error(
+          'ERR_INVALID_ARGUMENT',
+          `Expected a captured ${point} in source.keysValues of a swap but received none`,
+        )
+      return {
+        point,
+        source: source.handle,
+        positions,
+        sourcePositions,
+        resample: swap.resample ?? false,
+        append: swap.steps === 'all',
+      }
+    }),
+  )
+}
+
+function onlyRow(inputs: Inputs, name: string): readonly number[] {
+  if (inputs.inputIds.length === 1) return inputs.inputIds[0]!
+  throw error('ERR_INVALID_ARGUMENT', `Expected one row for ${name} of a swap but received ${inputs.inputIds.length}`)
+}

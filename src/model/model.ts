@@ -1,0 +1,268 @@
+import path from 'node:path'
+import { z } from 'zod'
+import { check, expected } from '../check.ts'
+import { type Checkpoint, openCheckpoint } from '../checkpoint/checkpoint.ts'
+import type { ModelConfig } from '../checkpoint/config.ts'
+import type { GenerationConfig } from '../checkpoint/generation_config.ts'
+import { error } from '../errors.ts'
+import { abortable, type ModelHandle, type NativeReplies, native } from '../native.ts'
+import { type FloatingDtype, floatingDtypes } from '../tensor/dtype.ts'
+import { Tensor } from '../tensor/tensor.ts'
+import { GenerateOptions, type Reply, rowOptions } from './generation.ts'
+import { disposeInputs, type Inputs, nativeInputs } from './inputs.ts'
+import { type Intervention, resolveInterventions } from './interventions.ts'
+import type { Message } from './processor/messages.ts'
+import { createProcessor, type Processor } from './processor/processor.ts'
+import { selectPoints } from './selectors.ts'
+import { TokenQueue } from './token-queue.ts'
+
+const LoadOptions = z.strictObject({
+  /** `cpu`, `cuda` or `cuda:N`. */
+  device: z.string().default('cpu'),
+  /** Of weights and arithmetic; default the dtype the checkpoint is stored in. */
+  dtype: z.enum(floatingDtypes).optional(),
+  signal: z.instanceof(AbortSignal).optional(),
+})
+export type LoadOptions = z.input<typeof LoadOptions>
+
+const ForwardOptions = z.strictObject({
+  /** Selectors of the points to keep; see `points()`. */
+  capture: z.array(z.string()).default([]),
+  interventions: z
+    .custom<readonly Intervention[]>((value) => Array.isArray(value), 'an array of interventions')
+    .default([]),
+  signal: z.instanceof(AbortSignal).optional(),
+})
+export type ForwardOptions = z.input<typeof ForwardOptions>
+
+export interface ForwardOutput {
+  /** [1, tokens, vocabulary] */
+  logits: Tensor
+  /** [3, 1, tokens] int64: rotary positions in time, height and width */
+  positionIds: Tensor
+  /** By point name, after the interventions there: [1, tokens, width], or [1, heads, tokens, …] inside attention. */
+  captured: Record<string, Tensor>
+}
+
+export interface PointInfo {
+  name: string
+  /** For one row; -1 where it is a number of tokens or patches. */
+  shape: number[]
+}
+
+/**
+ * A Qwen2.5-VL (or Qwen2) checkpoint in the engine. All its work runs on one native thread, in the order of the calls; JavaScript only
+ * holds promises. Dispose it (`await using`, `dispose()`) to unmap its weights.
+ */
+export class VisionLanguageModel implements AsyncDisposable {
+  /** Absolute path of the checkpoint. */
+  readonly directory: string
+  readonly config: ModelConfig
+  readonly generationConfig: GenerationConfig
+  readonly processor: Processor
+  readonly dtype: FloatingDtype
+  readonly device: string
+
+  readonly #handle: ModelHandle
+  readonly #points: readonly PointInfo[]
+  #disposed = false
+
+  private constructor(
+    checkpoint: Checkpoint,
+    processor: Processor,
+    native: { handle: ModelHandle; points: readonly PointInfo[]; dtype: FloatingDtype; device: string },
+  ) {
+    this.directory = checkpoint.directory
+    this.config = checkpoint.config
+    this.generationConfig = checkpoint.generationConfig
+    this.processor = processor
+    this.dtype = native.dtype
+    this.device = native.device
+    this.#handle = native.handle
+    this.#points = native.points
+  }
+
+  /**
+   * Loads a checkpoint directory in the Hugging Face form. On the CPU, weights stored in `dtype` are used where the file is mapped.
+   * Rejects with the errors of `openCheckpoint`, with `ERR_TOKENIZER`, `ERR_UNKNOWN_DEVICE`, `ERR_OUT_OF_MEMORY` or `ERR_ABORTED`.
+   */
+  static async load(directory: string, options: LoadOptions = {}): Promise<VisionLanguageModel> {
+    const { device, signal, ...rest } = check(LoadOptions, options)
+    const checkpoint = await openCheckpoint(directory)
+    const dtype = rest.dtype ?? storedDtype(checkpoint)
+    const processor = await createProcessor(checkpoint.directory)
+    const files = checkpoint.files.map(({ file, size }) => ({ path: file, size }))
+    const index = new Map(files.map((file, i) => [file.path, i]))
+    const parameters = Array.from(checkpoint.entries.values(), ({ name, file, dtype, shape, begin }) => ({
+      name,
+      file: index.get(file)!,
+      dtype,
+      shape,
+      begin,
+    }))
+    const handle = await abortable(signal, (cancellation) =>
+      native().loadModel(checkpoint.config, files, parameters, dtype, device, cancellation),
+    )
+    const points = await native().modelPoints(handle)
+    return new VisionLanguageModel(checkpoint, processor, { handle, points, dtype, device })
+  }
+
+  /** Every named point of a forward pass, in the order in which values pass them. */
+  points(): PointInfo[] {
+    return this.#points.map(({ name, shape }) => ({ name, shape: [...shape] }))
+  }
+
+  /**
+   * The reply to one conversation. Greedy unless `temperature` says otherwise; stop ids and repetition penalty come from generation_config.json.
+   * When aborted it rejects with `ERR_ABORTED`, whose `reply` property holds what was generated until then.
+   */
+  async generate(prompt: readonly Message[] | Inputs, options: GenerateOptions = {}): Promise<Reply> {
+    return this.#withInputs(prompt, (inputs) => this.#reply(inputs, check(GenerateOptions, options)))
+  }
+
+  /** The reply piece by piece, as text that is whole characters. Ending the loop early stops the generation within a token. */
+  async *stream(
+    prompt: readonly Message[] | Inputs,
+    options: GenerateOptions = {},
+  ): AsyncGenerator<string, Reply, void> {
+    const checked = check(GenerateOptions, options)
+    const stop = new AbortController()
+    const signal = checked.signal ? AbortSignal.any([checked.signal, stop.signal]) : stop.signal
+    const decoder = this.processor.tokenizer.streamDecoder({ skipSpecialTokens: true })
+    const queue = new TokenQueue()
+    const reply = this.#withInputs(prompt, (inputs) =>
+      this.#reply(inputs, { ...checked, signal }, (_, token) => queue.push(token)),
+    )
+    reply.then(
+      () => queue.end(),
+      () => queue.end(),
+    )
+    try {
+      for await (const token of queue) {
+        const piece = decoder.push(token)
+        if (piece) yield piece
+      }
+      const rest = decoder.flush()
+      if (rest) yield rest
+      return await reply
+    } finally {
+      stop.abort()
+      await reply.catch(() => undefined)
+    }
+  }
+
+  /** The new token ids of every row, the stop token included. */
+  async generateIds(inputs: Inputs, options: GenerateOptions = {}): Promise<number[][]> {
+    const { rows } = await this.#generate(inputs, check(GenerateOptions, options))
+    return rows.map(({ tokenIds }) => tokenIds)
+  }
+
+  /** One forward pass over a prompt of one row. Its tensors are the caller's to dispose. */
+  async forward(prompt: readonly Message[] | Inputs, options: ForwardOptions = {}): Promise<ForwardOutput> {
+    return this.#withInputs(prompt, async (inputs) => {
+      if (inputs.inputIds.length !== 1) throw expected('one row (see forwardBatch)', 'inputs', inputs.inputIds.length)
+      return (await this.forwardBatch(inputs, options))[0]!
+    })
+  }
+
+  /** One forward pass over all rows at once, without padding: one output for each. */
+  async forwardBatch(inputs: Inputs, options: ForwardOptions = {}): Promise<ForwardOutput[]> {
+    const { capture, interventions, signal } = check(ForwardOptions, options)
+    const points = this.#pointNames()
+    const attached = {
+      capture: selectPoints(capture, { names: points, numHiddenLayers: this.config.numHiddenLayers }),
+      swaps: resolveInterventions(interventions, inputs, { config: this.config, points }),
+    }
+    const rows = await abortable(signal, (cancellation) =>
+      native().forward(this.#live(), nativeInputs(inputs), attached, cancellation),
+    )
+    return rows.map(({ logits, positionIds, captured }) => ({
+      logits: new Tensor(logits),
+      positionIds: new Tensor(positionIds),
+      captured: Object.fromEntries(Object.entries(captured).map(([name, value]) => [name, new Tensor(value)])),
+    }))
+  }
+
+  /** How the vision tower reorders merge cells into windows: the cell at each place, and patch counts up to each window's end. */
+  visionLayout(gridThw: readonly (readonly number[])[]): { windowIndex: number[]; cuWindowSeqlens: number[] } {
+    return native().visionLayout(this.#live(), gridThw)
+  }
+
+  /** Releases the weights once the work queued before is done. Later calls reject with `ERR_DISPOSED`. */
+  async dispose(): Promise<void> {
+    if (this.#disposed) return
+    this.#disposed = true
+    await native().disposeModel(this.#handle)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.dispose()
+  }
+
+  #live(): ModelHandle {
+    if (this.#disposed) throw error('ERR_DISPOSED', `The model ${path.basename(this.directory)} was disposed`)
+    return this.#handle
+  }
+
+  #pointNames(): string[] {
+    return this.#points.map(({ name }) => name)
+  }
+
+  // Inputs made here from messages are disposed here; those a caller made are the caller's.
+  async #withInputs<T>(prompt: readonly Message[] | Inputs, use: (inputs: Inputs) => Promise<T>): Promise<T> {
+    this.#live()
+    if ('inputIds' in prompt) return use(prompt)
+    const inputs = await this.processor.prepare(prompt)
+    try {
+      return await use(inputs)
+    } finally {
+      disposeInputs(inputs)
+    }
+  }
+
+  async #reply(
+    inputs: Inputs,
+    options: z.output<typeof GenerateOptions>,
+    onToken?: (row: number, token: number) => void,
+  ): Promise<Reply> {
+    if (inputs.inputIds.length !== 1) throw expected('one row (see generateIds)', 'inputs', inputs.inputIds.length)
+    const { rows, timings } = await this.#generate(inputs, options, onToken)
+    const { tokenIds, finishReason } = rows[0]!
+    const decoded = tokenIds.length - 1
+    const reply: Reply = {
+      text: this.processor.tokenizer.decode(tokenIds, { skipSpecialTokens: true }),
+      tokenIds,
+      promptTokenIds: inputs.inputIds[0]!,
+      finishReason,
+      timings: { ...timings, decodeTokensPerS: decoded > 0 ? decoded / timings.decodeS : 0 },
+    }
+    if (finishReason === 'aborted') {
+      const aborted = error('ERR_ABORTED', `The generation was aborted after ${tokenIds.length} tokens`, {
+        cause: options.signal?.reason,
+      })
+      throw Object.assign(aborted, { reply })
+    }
+    return reply
+  }
+
+  #generate(
+    inputs: Inputs,
+    options: z.output<typeof GenerateOptions>,
+    onToken?: (row: number, token: number) => void,
+  ): Promise<NativeReplies> {
+    const rows = rowOptions(options, this.generationConfig, inputs.inputIds.length)
+    const context = { config: this.config, points: this.#pointNames() }
+    const swaps = resolveInterventions(options.interventions, inputs, context)
+    return abortable(options.signal, (cancellation) =>
+      native().generate(this.#live(), nativeInputs(inputs), rows, { swaps }, cancellation, onToken),
+    )
+  }
+}
+
+function storedDtype({ entries, directory }: Checkpoint): FloatingDtype {
+  const { dtype } = entries.get('language_model.embed_tokens.weight')!
+  const floating = floatingDtypes.find((known) => known === dtype)
+  if (!floating)
+    throw error('ERR_UNKNOWN_DTYPE', `${directory}: expected floating point weights but the embedding is ${dtype}`)
+  return floating
+}

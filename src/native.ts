@@ -1,0 +1,218 @@
+import { createRequire } from 'node:module'
+import path from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { error, FrankentorchError, isErrorCode, messageOf } from './errors.ts'
+import { locateLibtorch } from './libtorch/locate.ts'
+import { openLibtorch } from './libtorch/open.ts'
+import type { Dtype, TypedArray } from './tensor/dtype.ts'
+
+// Opaque handles: what they hold lives in C++.
+declare const brand: unique symbol
+export type TensorHandle = { readonly [brand]: 'tensor' }
+export type ModelHandle = { readonly [brand]: 'model' }
+export type CancellationHandle = { readonly [brand]: 'cancellation' }
+
+export interface NativeTensor {
+  handle: TensorHandle
+  shape: number[]
+  dtype: Dtype
+  device: string
+}
+
+/** A parameter in one of the mapped files; `begin` is an absolute byte offset. */
+export interface ParameterSource {
+  name: string
+  file: number
+  dtype: Dtype
+  shape: readonly number[]
+  begin: number
+}
+
+export interface NativeInputs {
+  inputIds: readonly (readonly number[])[]
+  pixelValues?: TensorHandle
+  imageGridThw?: readonly (readonly number[])[]
+  pixelValuesVideos?: TensorHandle
+  videoGridThw?: readonly (readonly number[])[]
+  secondPerGridTs?: readonly number[]
+}
+
+/** An image (one frame) or a video of 8-bit RGB frames, and the size that they get. */
+export interface NativeVisual {
+  frames: readonly NativePicture[]
+  height: number
+  width: number
+}
+
+export interface NativePicture {
+  data: Uint8Array
+  width: number
+  height: number
+}
+
+export interface NativePatchOptions {
+  patchSize: number
+  temporalPatchSize: number
+  mergeSize: number
+  rescaleFactor: number
+  imageMean: readonly number[]
+  imageStd: readonly number[]
+}
+
+export interface NativeSwap {
+  point: string
+  source: TensorHandle
+  positions: readonly number[]
+  sourcePositions: readonly number[]
+  resample: boolean
+  append: boolean
+}
+
+export interface NativeRowOptions {
+  maxNewTokens: number
+  stopIds: readonly number[]
+  temperature: number
+  topP: number
+  topK: number
+  repetitionPenalty: number
+  seed: number
+}
+
+export interface NativeForwardRow {
+  logits: NativeTensor
+  positionIds: NativeTensor
+  captured: Record<string, NativeTensor>
+}
+
+export interface NativeReplies {
+  rows: { tokenIds: number[]; finishReason: 'stop' | 'length' | 'aborted' }[]
+  timings: { visionS: number; prefillS: number; decodeS: number }
+}
+
+/** What binding/ exports. Everything that computes returns a promise; nothing here waits. */
+export interface Native {
+  readonly torchVersion: string
+  createCancellation(): CancellationHandle
+  cancel(cancellation: CancellationHandle): void
+  setNumThreads(threads: number): Promise<number>
+  numThreads(): Promise<number>
+
+  tensorFromData(data: TypedArray, dtype: Dtype, shape: readonly number[]): NativeTensor
+  tensorData(tensor: TensorHandle): Promise<TypedArray>
+  tensorBytes(tensor: TensorHandle): Promise<Uint8Array>
+  disposeTensor(tensor: TensorHandle): void
+  memory(): { tensors: number; bytes: number; models: number }
+
+  /** Fills `bytes` in place with draws `first`, … (a multiple of 4) of a normal stream; leave the buffer alone until then. */
+  fillNormal(
+    bytes: Uint8Array,
+    dtype: Dtype,
+    seed: number,
+    stream: number,
+    standardDeviation: number,
+    first: number,
+  ): Promise<void>
+
+  preprocessImages(visuals: readonly NativeVisual[], options: NativePatchOptions): Promise<NativeTensor>
+  resizeImage(image: NativePicture, width: number, height: number, filter: 'bicubic' | 'lanczos'): Promise<Uint8Array>
+
+  loadModel(
+    config: object,
+    files: readonly { path: string; size: number }[],
+    parameters: readonly ParameterSource[],
+    dtype: Dtype,
+    device: string,
+    cancellation?: CancellationHandle,
+  ): Promise<ModelHandle>
+  disposeModel(model: ModelHandle): Promise<void>
+  modelPoints(model: ModelHandle): Promise<{ name: string; shape: number[] }[]>
+  forward(
+    model: ModelHandle,
+    inputs: NativeInputs,
+    options: { capture: readonly string[]; swaps: readonly NativeSwap[] },
+    cancellation?: CancellationHandle,
+  ): Promise<NativeForwardRow[]>
+  generate(
+    model: ModelHandle,
+    inputs: NativeInputs,
+    rows: readonly NativeRowOptions[],
+    options: { swaps: readonly NativeSwap[] },
+    cancellation?: CancellationHandle,
+    onToken?: (row: number, token: number) => void,
+  ): Promise<NativeReplies>
+  visionLayout(
+    model: ModelHandle,
+    gridThw: readonly (readonly number[])[],
+  ): { windowIndex: number[]; cuWindowSeqlens: number[] }
+}
+
+let loaded: Native | undefined
+
+/** The addon, loaded at the first call together with libtorch. Throws `ERR_LIBTORCH_NOT_FOUND`, `ERR_LIBTORCH_VERSION` or `ERR_ADDON`. */
+export function native(): Native {
+  loaded ??= load()
+  return loaded
+}
+
+/** Work that `signal` aborts: gives `work` a cancellation to pass on, and cancels it when the signal fires. */
+export async function abortable<T>(
+  signal: AbortSignal | undefined,
+  work: (cancellation: CancellationHandle | undefined) => Promise<T>,
+): Promise<T> {
+  if (!signal) return work(undefined)
+  if (signal.aborted) throw error('ERR_ABORTED', 'The work was aborted before it began', { cause: signal.reason })
+  const cancellation = native().createCancellation()
+  const cancel = () => native().cancel(cancellation)
+  signal.addEventListener('abort', cancel, { once: true })
+  try {
+    return await work(cancellation)
+  } finally {
+    signal.removeEventListener('abort', cancel)
+  }
+}
+
+function load(): Native {
+  openLibtorch(locateLibtorch())
+  const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)))
+  try {
+    const find = createRequire(import.meta.url)('node-gyp-build') as (directory: string) => Native
+    return translated(find(root))
+  } catch (cause) {
+    throw error('ERR_ADDON', `The addon could not be loaded: ${messageOf(cause)}. Run: npm run provision`, { cause })
+  }
+}
+
+// Native errors are bare; what leaves here has its class, and the stack of the call.
+function translated(addon: Native): Native {
+  const wrapped: Record<string, unknown> = {}
+  for (const [name, value] of Object.entries(addon)) {
+    wrapped[name] = typeof value === 'function' ? translatedFunction(value as (...args: unknown[]) => unknown) : value
+  }
+  return wrapped as unknown as Native
+}
+
+function translatedFunction(call: (...args: unknown[]) => unknown) {
+  return (...args: unknown[]) => {
+    try {
+      const result = call(...args)
+      return result instanceof Promise ? settled(result) : result
+    } catch (thrown) {
+      throw translatedError(thrown)
+    }
+  }
+}
+
+// `await` rather than `catch()`: the error made here then carries the frames of the callers that wait.
+async function settled(promise: Promise<unknown>): Promise<unknown> {
+  try {
+    return await promise
+  } catch (thrown) {
+    throw translatedError(thrown)
+  }
+}
+
+function translatedError(thrown: unknown): unknown {
+  if (thrown instanceof FrankentorchError || !(thrown instanceof Error)) return thrown
+  const { code } = thrown as { code?: unknown }
+  return isErrorCode(code) ? error(code, thrown.message, { cause: thrown }) : thrown
+}
