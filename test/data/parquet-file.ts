@@ -1,3 +1,4 @@
+import { brotliCompressSync, gzipSync } from 'node:zlib'
 import type { CompressionCodec, SchemaElement } from 'hyparquet'
 import { type ColumnSource, parquetWriteFile } from 'hyparquet-writer'
 
@@ -19,7 +20,8 @@ export function writeParquet(
     { name: 'schema', num_children: columnData.length },
     ...Object.entries(columns).flatMap(([name, kind]) => elements(name, kind)),
   ]
-  parquetWriteFile({ filename, columnData, schema, ...options })
+  const compressors = { GZIP: gzipSync, BROTLI: brotliCompressSync }
+  parquetWriteFile({ filename, columnData, schema, compressors, ...options })
 }
 
 function elements(name: string, kind: Kind): SchemaElement[] {

@@ -12,7 +12,7 @@ const layout = z.object({
   question: z.string(),
   choices: z.array(z.string()).nullish(),
   unit: z.string().nullish(),
-  precision: z.number().nullish(),
+  precision: z.int().min(0).max(15).nullish(),
   // the hidden answers of the large test split are empty
   answer: z.string(),
   question_type: z.enum(['multi_choice', 'free_form']),

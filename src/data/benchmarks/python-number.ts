@@ -14,18 +14,12 @@ export function pythonInteger(text: string): bigint | undefined {
 
 /** Python's `round(value, digits)`: to the nearest decimal, an exact half to the even digit. */
 export function roundHalfEven(value: number, digits: number): number {
-  const text = Math.abs(value).toFixed(digits)
-  const rounded = Math.sign(value) * Number(text)
-  // toFixed rounds an exact half up; it is a half only when the binary value is, which 10^digits keeps exact for the few digits in use
-  const scaled = Math.abs(value) * 10 ** digits
-  const isHalf = scaled % 1 === 0.5 && scaled / 10 ** digits === Math.abs(value) && isExact(Math.abs(value), digits)
-  const odd = Math.round(Number(text) * 10 ** digits) % 2 === 1
-  return isHalf && odd ? Math.sign(value) * ((Math.round(Number(text) * 10 ** digits) - 1) / 10 ** digits) : rounded
-}
-
-// A decimal half with d digits behind the point is a binary fraction only if it is a multiple of 2^-(d+1).
-function isExact(value: number, digits: number): boolean {
-  return (value * 2 ** (digits + 1)) % 1 === 0
+  const magnitude = Math.abs(value)
+  const scaled = magnitude * 10 ** digits
+  // a decimal half is a binary number only as a multiple of 2^-(digits + 1); for the others toFixed is exact, but it takes every half upwards
+  const half = (magnitude * 2 ** (digits + 1)) % 1 === 0 && scaled % 1 === 0.5
+  const rounded = half ? (2 * Math.round(scaled / 2)) / 10 ** digits : Number(magnitude.toFixed(digits))
+  return Math.sign(value) * rounded
 }
 
 /** A float as Python prints it: `1.0`, not `1`. Plain decimals only, which is what rounding to a benchmark's precision leaves. */

@@ -1,0 +1,2 @@
+export { type RepliesSummary, type ScoredReply, type ScoreRepliesOptions, scoreReplies } from './replies.ts'
+export { type Accuracy, type Summary, summarise, type Verdict } from './summary.ts'

@@ -1,0 +1,78 @@
+import type { Item } from '../data/index.ts'
+import { bootstrap } from '../statistics/index.ts'
+
+/** What `summarise` needs of a record. */
+export interface Verdict {
+  correct: boolean
+  correct_checked: boolean | 'unknown'
+}
+
+/** Accuracies are fractions with 4 decimals; `low` and `high` bound the 95 % bootstrap interval of `accuracy` (seed 123, 2000 resamples). */
+export interface Accuracy {
+  total: number
+  /** By the benchmark's own rule. */
+  correct: number
+  accuracy: number
+  low: number
+  high: number
+  /** By our checker; `unknown` counts as not correct. */
+  correct_checked: number
+  accuracy_checked: number
+  unknown: number
+}
+
+export interface Summary {
+  /** Null without a record. */
+  overall: Accuracy | null
+  /** `{ subject: { algebra: … }, 'level/subject': { '1/algebra': … } }`, groups in alphabetical order. */
+  breakdowns: Record<string, Record<string, Accuracy>>
+}
+
+/** Accuracy over all verdicts and by each combination of groups; an item in several groups counts in each. */
+export function summarise(
+  verdicts: readonly { item: Pick<Item, 'groups'>; verdict: Verdict }[],
+  breakdowns: readonly (readonly string[])[],
+): Summary {
+  return {
+    overall: verdicts.length === 0 ? null : accuracy(verdicts.map(({ verdict }) => verdict)),
+    breakdowns: Object.fromEntries(
+      breakdowns.map((names) => {
+        const groups = new Map<string, Verdict[]>()
+        for (const { item, verdict } of verdicts) {
+          for (const group of combinations(names.map((name) => item.groups[name]))) {
+            if (!groups.get(group)?.push(verdict)) groups.set(group, [verdict])
+          }
+        }
+        const sorted = [...groups].sort(([a], [b]) => (a < b ? -1 : 1))
+        return [names.join('/'), Object.fromEntries(sorted.map(([group, members]) => [group, accuracy(members)]))]
+      }),
+    ),
+  }
+}
+
+// An item that lacks one of the groups is in none of their combinations.
+function combinations(values: readonly (string | string[] | undefined)[]): string[] {
+  return values
+    .map((value) => (value === undefined ? [] : [value].flat()))
+    .reduce<string[][]>((paths, value) => paths.flatMap((path) => value.map((one) => [...path, one])), [[]])
+    .map((path) => path.join('/'))
+}
+
+function accuracy(verdicts: readonly Verdict[]): Accuracy {
+  const { estimate, low, high } = bootstrap(verdicts.map(({ correct }) => correct))
+  const checked = verdicts.filter(({ correct_checked }) => correct_checked === true).length
+  return {
+    total: verdicts.length,
+    correct: verdicts.filter(({ correct }) => correct).length,
+    accuracy: fraction(estimate),
+    low: fraction(low),
+    high: fraction(high),
+    correct_checked: checked,
+    accuracy_checked: fraction(checked / verdicts.length),
+    unknown: verdicts.filter(({ correct_checked }) => correct_checked === 'unknown').length,
+  }
+}
+
+function fraction(value: number): number {
+  return Number(value.toFixed(4))
+}
