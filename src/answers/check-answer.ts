@@ -1,10 +1,11 @@
 import { z } from 'zod'
 import { check, expected } from '../check.ts'
-import { afterLetter, choiceLetter, choiceNamed } from './choices.ts'
+import { afterLetter, areLetters, choiceLetter, choiceNamed, lettersIn, severalLetters } from './choices.ts'
 import { type Manner, settle, settleHere, signalOption } from './equivalent.ts'
 import { extractAnswer } from './extract.ts'
 import { readUnit, type Unit } from './unit.ts'
 import { decided, type Method, unknown, type Verdict } from './verdict.ts'
+import { isWords } from './words.ts'
 
 const CheckOptions = z.strictObject({
   /** The texts of the choices offered, without their letters. The gold answer may be a letter or one of these texts. */
@@ -41,10 +42,13 @@ export async function checkAnswer(
   options: CheckOptions = {},
 ): Promise<Checked> {
   const { choices, precision, unit, extracted, signal } = check(CheckOptions, options)
-  const truth = String(check(z.union([z.string(), z.number()]), gold, 'gold')).trim()
-  const offered = choices?.length ? choices : /^[A-H]$/.test(truth) ? letters : []
+  const truth = String(check(z.union([z.string(), z.number()]), gold, 'gold'))
+  const offered = choices?.length ? choices : /^[A-H]$/.test(truth.trim()) ? letters : []
   const answer = extracted ?? extractAnswer(response, { choices: [...offered] }).text
   if (answer === null || answer.trim() === '') return { ...unanswered(response, truth), extracted: null }
+  // `?`, `()`: the response declines to answer
+  if (!/[\p{L}\p{N}\\]/u.test(answer.replace(/\\f?boxed/g, '')))
+    return { correct: false, method: 'none', extracted: answer }
   const manner = { precision, unit: meaning(unit), grading: true }
   const verdict =
     offered.length > 0
@@ -91,7 +95,7 @@ async function checkChoice(
 
 /** The choice the gold answer means: its text, else its letter. */
 function goldIndex(truth: string, choices: readonly string[]): number | undefined {
-  const text = choices.findIndex((choice) => choice.trim() === truth)
+  const text = choices.findIndex((choice) => choice.trim() === truth.trim())
   return text >= 0 ? text : choiceLetter(truth, choices)
 }
 
@@ -108,16 +112,21 @@ async function checkValue(
   if (matches > 1 && here[gold] && choices.some((choice, i) => here[i] && choice.trim() !== choices[gold]!.trim()))
     return unknown
   if (matches > 0) return decided(here[gold]!, 'choice-value')
-  const named = choiceNamed(answer, choices)
+  if (severalLetters(answer)) return decided(false, 'choice')
   const verdict = await settle(answer, choices[gold]!, manner, signal)
-  if (verdict.equal !== 'unknown')
-    return verdict.equal || named === undefined
-      ? { ...verdict, method: 'choice-value' }
-      : decided(named === gold, 'choice-value')
+  if (verdict.equal !== 'unknown') return { ...verdict, method: 'choice-value' }
+  if (areLetters(choices)) return pictured(answer, gold, choices)
+  const named = isWords(answer) ? choiceNamed(answer, choices) : undefined
   if (named !== undefined) return decided(named === gold, 'choice-value')
   for (const [i, choice] of choices.entries()) {
     if (i !== gold && (await settle(answer, choice, manner, signal)).equal === true)
       return decided(false, 'choice-value')
   }
   return verdict
+}
+
+/** The choices are pictures and have no value: the answer is a letter it mentions, or wrong. */
+function pictured(answer: string, gold: number, choices: readonly string[]): Verdict {
+  const letters = lettersIn(answer, choices)
+  return letters.length > 1 ? unknown : decided(letters[0] === gold, 'choice')
 }

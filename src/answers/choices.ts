@@ -10,6 +10,7 @@ export function choiceLetter(answer: string, choices: readonly string[]): number
     .replace(/\\text\{([^{}]*)\}/g, '$1')
     .replace(/\*\*|\{|\}/g, '')
     .trim()
+  if (several.test(text)) return undefined
   const alone =
     /^\(?\[? ?([A-Za-z]) ?\]?\)?[.:]?$/.exec(text) ?? /^\(?(?:option|choice|answer) \(?([A-Za-z])\)?\.?$/i.exec(text)
   const enclosed = /^(?:(?:option|choice) )?(?:\(([A-Za-z])\)|([A-Z])[.):])(?=\s|\\|$|[^a-z])/i.exec(text)
@@ -23,6 +24,26 @@ export function choiceLetter(answer: string, choices: readonly string[]): number
     (choices[index] === bare || sameText(rest!, choices[index]!))
     ? index
     : undefined
+}
+
+const several = /^\(?[A-Z]\)?(?: ?(?:,|;|&|and|or|,? and|,? or|->|\\to|\\rightarrow) ?\(?[A-Z]\)?)+$/
+
+/** Whether an answer is nothing but several letters, `(A), (B) and (C)`: no choice at all where one is asked for. */
+export function severalLetters(answer: string): boolean {
+  return several.test(plain(answer))
+}
+
+/** Choices that are pictures: all their texts are their letters. */
+export function areLetters(choices: readonly string[]): boolean {
+  return choices.every((choice, i) => choice.replace(/[().\s]/g, '') === String.fromCharCode(65 + i))
+}
+
+/** The letters in range that stand alone in a sentence; `A` before a lower-case word is an article unless it is quoted or marked. */
+export function lettersIn(sentence: string, choices: readonly string[]): number[] {
+  const found = [...sentence.matchAll(/(?<![\p{L}\d\\'’])([A-Z])(?![\p{L}\d'’]|\s[a-z]{2,}(?<! (?:is|was|and|or)))/gu)]
+  const quoted = [...sentence.matchAll(/["“(*$]([A-Z])[*$)”"]/g)]
+  const indices = [...found, ...quoted].map((match) => inRange(match[1]!, choices))
+  return [...new Set(indices.filter((index) => index !== undefined))]
 }
 
 /** What stands after the letter of a choice: `12` in `(C) 12`, empty for the letter alone. */

@@ -2,7 +2,7 @@ import { type Answer, asList, readAnswer } from './answer.ts'
 import { compareMeasures } from './measure.ts'
 import type { Real } from './real.ts'
 import type { Unit } from './unit.ts'
-import { decided, every, some, unknown, type Verdict } from './verdict.ts'
+import { decided, doubt, every, some, unknown, type Verdict } from './verdict.ts'
 import { sameWords } from './words.ts'
 
 /** A part that does not split further. */
@@ -62,7 +62,8 @@ function compareEquations(a: Answer, b: Answer, comparison: Comparison): Verdict
   // `2 + 3 = 5` ends in its value; `2x + 3 = 7` is no value at all
   const introduced =
     name.test(equation.left.replace(/\s/g, '')) || !/[a-zA-Z]/.test(equation.left.replace(/\\[a-zA-Z]+/g, ''))
-  return introduced ? compare(equation.right, other, comparison) : unknown
+  const verdict = compare(equation.right, other, comparison)
+  return introduced ? verdict : doubt(verdict)
 }
 
 function compareWords(a: Answer, b: Answer): Verdict {

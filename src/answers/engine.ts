@@ -110,8 +110,8 @@ function sample(
 }
 
 /** A value near a pole or after cancellation says nothing. */
-function settled({ value, error }: Real): boolean {
-  return Number.isFinite(value) && error <= 1e-9 * Math.max(1, Math.abs(value))
+function settled({ value, error, exact }: Real): boolean {
+  return exact !== undefined || (Number.isFinite(value) && error <= 1e-9 * Math.max(1, Math.abs(value)))
 }
 
 function compareInfinities(a: string, b: string): Verdict | undefined {

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { check } from '../check.ts'
 import { closing } from './braces.ts'
-import { choiceLetter, choiceNamed } from './choices.ts'
+import { areLetters, choiceLetter, choiceNamed, lettersIn } from './choices.ts'
 import { isWords } from './words.ts'
 
 /** Where in a response its answer was found. */
@@ -41,6 +41,7 @@ function search(text: string, choices: readonly string[]): Extraction {
   const tag = lastTag(text)
   if (tag !== undefined) return { text: lastBoxed(tag) ?? lastPhrase(tag) ?? tag, from: 'answer-tag' }
   const finders: [Source, () => string | undefined][] = [
+    ['phrase', () => concludingLetter(text, choices)],
     ['boxed', () => lastBoxed(text)],
     ['phrase', () => lastPhrase(text)],
     ['whole', () => whole(text, choices)],
@@ -80,7 +81,7 @@ function lastBoxed(text: string): string | undefined {
   let later: { start: number; text: string } | undefined
   for (const match of starts.reverse()) {
     const { inside, end } = boxAt(text, match.index + match[0].length)
-    if (inside === '') continue
+    if (/^[.\s]*$/.test(inside)) continue
     if (!later) later = { start: match.index, text: inside }
     else {
       // `\boxed{3} and \boxed{-3}`: several answers, one box each
@@ -114,6 +115,15 @@ function lastPhrase(text: string): string | undefined {
     if (found !== '' && !/^(?:not|none of your|unknown)\b/i.test(found)) return found
   }
   return undefined
+}
+
+/** A choice named by its letter after the last box: the box was a step on the way. */
+function concludingLetter(text: string, choices: readonly string[]): string | undefined {
+  const lastBox = [...text.matchAll(box)].at(-1)
+  if (!lastBox || choices.length === 0) return undefined
+  const { end } = boxAt(text, lastBox.index + lastBox[0].length)
+  const letter = end === undefined ? undefined : lastPhrase(text.slice(end))
+  return letter !== undefined && choiceLetter(letter, choices) !== undefined ? letter : undefined
 }
 
 /** The first sentence of `text` without its full stop; a point inside a number or a formula ends none. */
@@ -164,6 +174,10 @@ function lastChoice(text: string, choices: readonly string[]): string | undefine
   )
   const [letter] = letters.filter((found) => found.charCodeAt(0) - 65 < choices.length).slice(-1)
   if (letter && new Set(letters).size === 1) return letter
+  if (areLetters(choices)) {
+    const found = lettersIn(last, choices)
+    if (found.length === 1) return String.fromCharCode(65 + found[0]!)
+  }
   const named = choiceNamed(withoutArticle(last), choices)
   if (named !== undefined) return choices[named]
   const start = choiceLetter(lastLine(tail), choices) ?? choiceLetter(tail.split('\n', 1)[0]!.slice(0, 4), choices)
@@ -202,5 +216,7 @@ function lastNumber(text: string): string | undefined {
       .trim()
     if (/\d/.test(inside)) return inside.replace(/[.,]$/, '')
   }
-  return last[0]
+  // `158 + x` is one answer
+  const sum = /^(?:\s?[-+*/^]\s?(?:[a-zA-Z](?![a-zA-Z])|\d+(?:\.\d+)?))+/.exec(tail.slice(last.index + last[0].length))
+  return `${last[0]}${sum?.[0] ?? ''}`
 }

@@ -2,6 +2,9 @@ import { closing } from './braces.ts'
 
 /** Characters that have a LaTeX or ASCII spelling. */
 const characters: Readonly<Record<string, string>> = {
+  // LaTeX that went through a string escape
+  '\f': '\\f',
+  '\b': '\\b',
   '−': '-',
   '–': '-',
   '—': '-',
@@ -93,19 +96,58 @@ export function normalise(answer: string): string {
     .replace(/(?<![a-zA-Z\\])pi(?![a-zA-Z])/g, '\\pi ')
   text = text.replace(/\\(?:[lr](?:brace|brack|paren|vert)|vert)(?![a-zA-Z])/g, (name) => brackets[name]!)
   for (const [pattern, replacement] of looks) text = text.replace(pattern, replacement)
+  text = balanced(text)
   text = braceArguments(text.replace(functions, '\\$1 '))
-  text = text.replace(/\\text\{ *([^{}]*?) *\}/g, '\\text{$1}')
+  text = text.replace(/\\text\{ *([^{}]*?)[ .,;]*\}/g, '\\text{$1}')
   return unwrap(withoutDelimiters(text))
 }
 
-/** `\frac12`, `\frac{1}2` and `\sqrt2` with their braces. */
+/** Closes the few groups that the end of a response cut off. */
+function balanced(text: string): string {
+  const groups = text.replace(/\\[{}]/g, '')
+  const missing = groups.split('{').length - groups.split('}').length
+  return missing > 0 && missing <= 4 ? text + '}'.repeat(missing) : text
+}
+
+/** `\frac12`, `\frac{1}2`, `\frac\pi2` and `\sqrt2` with their braces. */
 function braceArguments(text: string): string {
-  return text
-    .replace(/\\frac ?(\d)(?= ?[\d{])/g, '\\frac{$1}')
-    .replace(/\\frac ?([a-zA-Z]) ?(?=[\da-zA-Z{])/g, '\\frac{$1}')
-    .replace(/(\\frac ?\{[^{}]*\}) ?([\da-zA-Z])/g, '$1{$2}')
-    .replace(/\\frac ?\{ ?([^{}]*?) ?\} ?\{ ?([^{}]*?) ?\}/g, '\\frac{$1}{$2}')
-    .replace(/\\sqrt ?([\da-zA-Z])/g, '\\sqrt{$1}')
+  const command = /\\(frac|sqrt|binom)(?![a-zA-Z]) ?/g
+  let braced = ''
+  let start = 0
+  for (const match of text.matchAll(command)) {
+    if (match.index < start) continue
+    let at = match.index + match[0].length
+    braced += text.slice(start, match.index + match[0].trimEnd().length)
+    if (match[1] !== 'sqrt') {
+      // the first argument; the second is braced below, like that of a root
+      const end = argument(text, at)
+      if (end === undefined) {
+        start = at
+        continue
+      }
+      braced += `{${braceArguments(bare(text.slice(at, end)))}}`
+      at = end
+      while (text[at] === ' ') at++
+    }
+    const end = text[at] === '[' ? undefined : argument(text, at)
+    if (end !== undefined) braced += `{${braceArguments(bare(text.slice(at, end)))}}`
+    start = end ?? at
+  }
+  return braced + text.slice(start)
+}
+
+/** Where the argument of a command ends: a group, another command, or one character. */
+function argument(text: string, at: number): number | undefined {
+  if (text[at] === '{') {
+    const close = closing(text, at)
+    return close < 0 ? undefined : close + 1
+  }
+  const token = /^(?:\\[a-zA-Z]+|[\da-zA-Z])/.exec(text.slice(at, at + 20))
+  return token && !/^\\(?:frac|sqrt|binom)$/.test(token[0]) ? at + token[0].length : undefined
+}
+
+function bare(argument: string): string {
+  return (argument.startsWith('{') ? argument.slice(1, -1) : argument).trim()
 }
 
 /** Dollar signs in pairs delimit mathematics; an odd one before a digit is money, and becomes `\\$`. */
@@ -159,6 +201,7 @@ function unwrapOnce(text: string): string {
   }
   return text
     .replace(/(?<!\\)[.,;:]+$/, '')
+    .replace(/ ?\\{1,2}$/, '')
     .replace(/^\\text\{([^{}]*)\}$/, '$1')
     .replace(approximately, '')
     .replace(/^[.,;]+(?!\d)/, '')

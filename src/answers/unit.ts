@@ -71,6 +71,7 @@ for (const definition of definitions) {
 
 /** The unit that `name` alone means: `cm`, `cm^2`, `square inches`, `km/h`, `years`; a word that is none counts things. */
 export function readUnit(name: string, doubtful = false): Unit | undefined {
+  const shortest = name.includes('\\text') ? 0 : 1
   const spelled = name
     .replace(/\\text\{([^{}]*)\}/g, ' $1 ')
     .replace(/[{}]/g, '')
@@ -99,8 +100,9 @@ export function readUnit(name: string, doubtful = false): Unit | undefined {
       }
     )
   }
-  // a noun of at least three letters that is counted: apples, small squares
-  if (/^[a-z][a-z'-]{2,}(?: [a-z][a-z'-]+){0,3}$/i.test(spelled) && !/\b(?:and|or|to|not|is|than)\b/.test(spelled)) {
+  // a noun that is counted, of at least three letters unless it is marked as text: apples, small squares
+  const noun = /^[a-z][a-z'-]+(?: [a-z][a-z'-]+){0,3}$/i.test(spelled) && spelled.length > 1 + shortest
+  if (noun && !/\b(?:and|or|to|not|is|are|has|have|than|more|less|each)\b/.test(spelled)) {
     return { dimension: 'count', factor: { numerator: 1n, denominator: 1n }, name: spelled.toLowerCase(), doubtful }
   }
   return undefined
@@ -118,7 +120,8 @@ function powerOf(spelled: string): { dimension: string; factor: Rational } | und
   return factor && { dimension: `${dimension}^${power}`, factor }
 }
 
-const marked = /^(.*?\S) ?((?:\\text\{[^{}]*\}(?: ?\^ ?\{?-?\d\}?)?|(?:\^\\circ ?(?:\\text\{)?[CF]?\}?)|[/ ])+)$/s
+const marked =
+  /^(.*?\S) ?((?:\\text\{[^{}]*\}(?: ?\^ ?\{?-?\d\}?)?|(?:\^\\circ ?(?:\\text\{)?[CF]?\}?)|[€£¥¢]|[/ ])+)$/s
 const spaced = /^(.*[\d)}]|.*\\pi) ([a-zA-Z°][a-zA-Z ./'-]*(?:\^ ?\{?-?\d\}?)?)$/s
 const glued = /^(.*\d|.*\}|.*\\pi) ?\{?([a-zA-Z]+(?:\/[a-zA-Z]+)?(?: ?\^ ?\{?-?\d\}?)?)\}?$/s
 const money = /^(-?) ?(\\\$|[€£¥]) ?(.+)$/s
@@ -134,7 +137,8 @@ export function splitUnit(text: string): { value: string; unit: Unit } | undefin
     return unit && { value: `${currency[1]}${currency[3]}`, unit }
   }
   const split = splitSuffix(text)
-  return split && !(split.unit.dimension === 'angle' && angular.test(split.value)) ? split : undefined
+  if (!split || (split.unit.dimension === 'angle' && angular.test(split.value))) return undefined
+  return split.unit.dimension === 'count' && symbolic(split.value) ? undefined : split
 }
 
 function splitSuffix(text: string): { value: string; unit: Unit } | undefined {
