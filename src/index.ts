@@ -1,0 +1,25 @@
+// The public API. Heavy parts (libtorch, vega, sharp's work) load at their first use, so importing this is quick.
+export * as answers from './answers/index.ts'
+export { type Checkpoint, openCheckpoint } from './checkpoint/checkpoint.ts'
+export { initCheckpoint } from './checkpoint/init.ts'
+export { inspectCheckpoint } from './checkpoint/inspect.ts'
+export { type WorldOptions, type WorldResult, world } from './data/world/index.ts'
+export { type ErrorCode, errorCodes, FrankentorchError } from './errors.ts'
+export type { FinishReason, GenerateOptions, Reply } from './model/generation.ts'
+export { disposeInputs, type Inputs } from './model/inputs.ts'
+export type { Intervention, SwapIntervention } from './model/interventions.ts'
+export {
+  type ForwardOptions,
+  type ForwardOutput,
+  type LoadOptions,
+  type PointInfo,
+  VisionLanguageModel,
+} from './model/model.ts'
+export type { Content, Message } from './model/processor/messages.ts'
+export { createProcessor, type Processor } from './model/processor/processor.ts'
+export { processVisionInfo } from './model/processor/vision-info.ts'
+export * as probe from './probe/index.ts'
+export * as statistics from './statistics/index.ts'
+export type { Dtype, TypedArray } from './tensor/dtype.ts'
+export { memory, Tensor, tensor } from './tensor/tensor.ts'
+export { version } from './version.ts'
