@@ -1,8 +1,8 @@
 import path from 'node:path'
 import { error } from '../errors.ts'
-import type { StoredDtype } from './dtypes.ts'
+import { type FloatingDtype, floatingDtypes } from '../tensor/dtype.ts'
 import { type Fields, fieldsOf } from './fields.ts'
-import { isObject, type JsonObject, readJsonObject } from './json.ts'
+import { isObject, type JsonObject, readJsonObject, shown } from './json.ts'
 import { type Rotary, readRotary } from './rotary.ts'
 import { readVisionConfig, type VisionConfig } from './vision_config.ts'
 
@@ -26,7 +26,7 @@ export interface ModelConfig {
   maxPositionEmbeddings: number
   tieWordEmbeddings: boolean
   /** The dtype config.json names, which need not be that of the files. */
-  torchDtype: StoredDtype | null
+  torchDtype: FloatingDtype | null
   /** `null` in a text-only model, as are the three below. */
   imageTokenId: number | null
   videoTokenId: number | null
@@ -43,8 +43,6 @@ const architectureOf: Record<string, Architecture> = {
   qwen2_5_vl: 'Qwen2_5_VLForConditionalGeneration',
   qwen2: 'Qwen2ForCausalLM',
 }
-
-const configDtypes: readonly string[] = ['float64', 'float32', 'float16', 'bfloat16']
 
 /**
  * Reads `config.json` of a checkpoint directory. No value is assumed where the file is silent, except the vision
@@ -99,7 +97,7 @@ function readArchitecture(json: JsonObject, file: string): Architecture {
   if (known && (json.model_type === undefined || byType === known)) return known
   throw error(
     'ERR_UNKNOWN_ARCHITECTURE',
-    `${file}: expected architecture ${architectures.join(' or ')} but found ${JSON.stringify(named ?? null)} with model_type ${JSON.stringify(json.model_type ?? null)}`,
+    `${file}: expected architecture ${architectures.join(' or ')} but found ${shown(named ?? null)} with model_type ${shown(json.model_type ?? null)}`,
   )
 }
 
@@ -156,8 +154,7 @@ function checkAttention(text: Fields, size: TextSize, rotary: Rotary): void {
     }
   }
   const activation = text.find('hidden_act')
-  if (activation !== 'silu')
-    throw text.error('hidden_act', `expected 'silu' but found ${JSON.stringify(activation ?? null)}`)
+  if (activation !== 'silu') throw text.error('hidden_act', `expected 'silu' but found ${shown(activation ?? null)}`)
   checkFullAttention(text, numHiddenLayers)
 }
 
@@ -178,18 +175,17 @@ function readTied(text: Fields): boolean {
   const found = text.all('tie_word_embeddings')
   if (found.length === 0) throw text.error('tie_word_embeddings', 'expected true or false but it is missing')
   const wrong = found.find((value) => typeof value !== 'boolean')
-  if (wrong !== undefined)
-    throw text.error('tie_word_embeddings', `expected true or false but found ${JSON.stringify(wrong)}`)
+  if (wrong !== undefined) throw text.error('tie_word_embeddings', `expected true or false but found ${shown(wrong)}`)
   return found.includes(true)
 }
 
 // `dtype` since 4.56. The root may say bfloat16 where text_config says float32: the root is what loading goes by.
-function readDtype(text: Fields): StoredDtype | null {
+function readDtype(text: Fields): FloatingDtype | null {
   const found = text.first('dtype') ?? text.first('torch_dtype')
   if (found === undefined) return null
   const name = String(found).replace(/^torch\./, '')
-  if (!configDtypes.includes(name)) {
-    throw text.error('torch_dtype', `expected one of ${configDtypes.join(', ')} but found ${JSON.stringify(found)}`)
+  if (!(floatingDtypes as readonly string[]).includes(name)) {
+    throw text.error('torch_dtype', `expected one of ${floatingDtypes.join(', ')} but found ${shown(found)}`)
   }
-  return name as StoredDtype
+  return name as FloatingDtype
 }

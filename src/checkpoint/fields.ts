@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import { error, type FrankentorchError } from '../errors.ts'
-import type { JsonObject } from './json.ts'
+import { type JsonObject, shown } from './json.ts'
 
 /** A place where a field of config.json may be: the root, or an object within it whose path is `prefix`. */
 export interface Place {
@@ -36,7 +36,7 @@ export function fieldsOf(file: string, places: readonly Place[]): Fields {
     const [first, ...others] = holders(name)
     const other = others.find(({ object }) => !isDeepStrictEqual(object[name], first?.object[name]))
     if (first && other) {
-      const show = ({ object, prefix }: Place) => `${prefix}${name} = ${JSON.stringify(object[name])}`
+      const show = ({ object, prefix }: Place) => `${prefix}${name} = ${shown(object[name])}`
       throw fail(name, `${show(first)} contradicts ${show(other)}`)
     }
     return first?.object[name]
@@ -45,7 +45,7 @@ export function fieldsOf(file: string, places: readonly Place[]): Fields {
   const checked = <T>(name: string, what: string, accepts: (value: unknown) => value is T): T | undefined => {
     const value = find(name)
     if (value === undefined || accepts(value)) return value
-    throw fail(name, `expected ${what} but found ${JSON.stringify(value)}`)
+    throw fail(name, `expected ${what} but found ${shown(value)}`)
   }
   const needed = <T>(name: string, what: string, accepts: (value: unknown) => value is T): T => {
     const value = checked(name, what, accepts)
@@ -84,7 +84,7 @@ export function fieldsOf(file: string, places: readonly Place[]): Fields {
       const value = first(name)
       const ids = value === undefined ? [] : [value].flat()
       if (ids.every(isInteger(0, 2 ** 31 - 1))) return ids as number[]
-      throw fail(name, `expected a token id or a list of them but found ${JSON.stringify(value)}`)
+      throw fail(name, `expected a token id or a list of them but found ${shown(value)}`)
     },
     error: fail,
   }

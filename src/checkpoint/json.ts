@@ -7,6 +7,26 @@ export function isObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
+// Deeper than any config or header, and far less deep than what exhausts the stack of a recursive function.
+const maxDepth = 64
+
+/** A value as an error message shows it. */
+export function shown(value: unknown): string {
+  const text = JSON.stringify(value) ?? 'nothing'
+  return text.length > 80 ? `${text.slice(0, 77)}…` : text
+}
+
+/**
+ * The value of `text`. Throws a SyntaxError for what is not JSON, for a key that occurs twice in one object (`JSON.parse`
+ * would keep the last without a word, so a file could show one thing to a checker and another to a reader), and for
+ * nesting that no such file has.
+ */
+export function parseJson(text: string): unknown {
+  const value: unknown = JSON.parse(text)
+  checkStructure(text)
+  return value
+}
+
 /** The JSON object in `file`; `undefined` when the file does not exist, `code` when it holds something else. */
 export async function readJsonObject(file: string, code: ErrorCode): Promise<JsonObject | undefined> {
   let text: string
@@ -18,30 +38,25 @@ export async function readJsonObject(file: string, code: ErrorCode): Promise<Jso
   }
   let value: unknown
   try {
-    value = JSON.parse(text)
+    value = parseJson(text)
   } catch (cause) {
     throw error(code, `${file} is not valid JSON: ${messageOf(cause)}`, { cause })
   }
-  if (!isObject(value)) throw error(code, `${file}: expected a JSON object but found ${JSON.stringify(value)}`)
+  if (!isObject(value)) throw error(code, `${file}: expected a JSON object but found ${shown(value)}`)
   return value
 }
 
-/**
- * The first key that occurs twice in one object of `text`, which must be valid JSON. `JSON.parse` keeps the last of
- * them without a word, so a header could show one tensor to a checker and another to a reader.
- */
-export function duplicateKey(text: string): string | undefined {
+/** Walks over valid JSON; `open` has the keys seen in each object that is still open, and nothing for an array. */
+function checkStructure(text: string): void {
   const open: (Set<string> | undefined)[] = []
   let expectsKey = false
   for (let at = 0; at < text.length; at++) {
     switch (text[at]) {
       case '{':
-        open.push(new Set())
-        expectsKey = true
-        break
       case '[':
-        open.push(undefined)
-        expectsKey = false
+        expectsKey = text[at] === '{'
+        open.push(expectsKey ? new Set() : undefined)
+        if (open.length > maxDepth) throw new SyntaxError(`objects nested more than ${maxDepth} deep`)
         break
       case '}':
       case ']':
@@ -53,18 +68,17 @@ export function duplicateKey(text: string): string | undefined {
         break
       case '"': {
         const end = endOfString(text, at)
-        if (expectsKey) {
-          const key = JSON.parse(text.slice(at, end + 1)) as string
-          const keys = open.at(-1)!
-          if (keys.has(key)) return key
-          keys.add(key)
-          expectsKey = false
-        }
+        if (expectsKey) addKey(open.at(-1)!, JSON.parse(text.slice(at, end + 1)) as string)
+        expectsKey = false
         at = end
       }
     }
   }
-  return undefined
+}
+
+function addKey(keys: Set<string>, key: string): void {
+  if (keys.has(key)) throw new SyntaxError(`'${key}' occurs twice in one object`)
+  keys.add(key)
 }
 
 function endOfString(text: string, start: number): number {

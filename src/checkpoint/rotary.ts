@@ -1,5 +1,5 @@
 import type { Fields } from './fields.ts'
-import { isObject, type JsonObject } from './json.ts'
+import { isObject, type JsonObject, shown } from './json.ts'
 
 export interface Rotary {
   ropeTheta: number
@@ -13,7 +13,7 @@ export interface Rotary {
 export function readRotary(text: Fields, hasVision: boolean): Rotary {
   const objects = ['rope_parameters', 'rope_scaling'].flatMap((name) =>
     text.all(name).map((value) => {
-      if (!isObject(value)) throw text.error(name, `expected an object but found ${JSON.stringify(value)}`)
+      if (!isObject(value)) throw text.error(name, `expected an object but found ${shown(value)}`)
       checkType(text, name, value, hasVision)
       return value
     }),
@@ -21,10 +21,7 @@ export function readRotary(text: Fields, hasVision: boolean): Rotary {
   const thetas = [...text.all('rope_theta'), ...valuesOf(objects, 'rope_theta')]
   const ropeTheta = agreed(text, 'rope_theta', thetas)
   if (typeof ropeTheta !== 'number' || !(ropeTheta >= 1 && ropeTheta <= 1e12)) {
-    throw text.error(
-      'rope_theta',
-      `expected a number between 1 and 1e12 but found ${JSON.stringify(ropeTheta ?? null)}`,
-    )
+    throw text.error('rope_theta', `expected a number between 1 and 1e12 but found ${shown(ropeTheta ?? null)}`)
   }
   if (!hasVision) return { ropeTheta, mropeSection: [] }
   const mropeSection = agreed(text, 'mrope_section', valuesOf(objects, 'mrope_section'))
@@ -35,7 +32,7 @@ export function readRotary(text: Fields, hasVision: boolean): Rotary {
   ) {
     throw text.error(
       'mrope_section',
-      `expected three integers ≥ 1 (time, height, width) but found ${JSON.stringify(mropeSection ?? null)}`,
+      `expected three integers ≥ 1 (time, height, width) but found ${shown(mropeSection ?? null)}`,
     )
   }
   return { ropeTheta, mropeSection }
@@ -48,7 +45,7 @@ function checkType(text: Fields, name: string, value: JsonObject, hasVision: boo
     if (type !== undefined && !supported.includes(type)) {
       throw text.error(
         `${name}.${key}`,
-        `expected ${supported.join(' or ')} but found ${JSON.stringify(type)}: other rotary scalings are not supported`,
+        `expected ${supported.join(' or ')} but found ${shown(type)}: other rotary scalings are not supported`,
       )
     }
   }
@@ -61,5 +58,5 @@ function valuesOf(objects: JsonObject[], name: string): unknown[] {
 function agreed(text: Fields, name: string, values: unknown[]): unknown {
   const other = values.find((value) => JSON.stringify(value) !== JSON.stringify(values[0]))
   if (other === undefined) return values[0]
-  throw text.error(name, `${JSON.stringify(values[0])} contradicts ${JSON.stringify(other)} elsewhere in the file`)
+  throw text.error(name, `${shown(values[0])} contradicts ${shown(other)} elsewhere in the file`)
 }

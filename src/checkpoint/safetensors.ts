@@ -1,12 +1,13 @@
 import { type FileHandle, open, stat } from 'node:fs/promises'
 import { error, type FrankentorchError, messageOf } from '../errors.ts'
-import { bytesPerElement, dtypeNamed, type StoredDtype } from './dtypes.ts'
-import { duplicateKey, isObject } from './json.ts'
+import type { Dtype } from '../tensor/dtype.ts'
+import { bytesPerElement, dtypeNamed } from './dtypes.ts'
+import { isObject, parseJson, shown } from './json.ts'
 
 /** One tensor of a safetensors file. `begin` and `end` are offsets from the start of the file, in bytes. */
 export interface StoredTensor {
   storedName: string
-  dtype: StoredDtype
+  dtype: Dtype
   shape: number[]
   begin: number
   end: number
@@ -68,7 +69,7 @@ export function headerLength(prefix: Uint8Array, size: number, file: string): nu
 
 /** Checks the JSON of a header. `size` is the size of the whole file, `file` what errors call it. */
 export function parseSafetensorsHeader(header: Uint8Array, size: number, file: string): SafetensorsFile {
-  const { __metadata__: metadata, ...entries } = parseJson(header, file)
+  const { __metadata__: metadata, ...entries } = parseHeader(header, file)
   const dataBegin = lengthBytes + header.length
   const tensors = Object.entries(entries).map(([name, entry]) => storedTensor(name, entry, dataBegin, size, file))
   tensors.sort((a, b) => a.begin - b.begin || a.end - b.end)
@@ -88,19 +89,13 @@ export function elementCount(shape: readonly number[]): number | undefined {
   return count
 }
 
-function parseJson(header: Uint8Array, file: string): Record<string, unknown> {
+function parseHeader(header: Uint8Array, file: string): Record<string, unknown> {
   if (header[0] !== '{'.charCodeAt(0)) throw corrupt(file, "expected the header to begin with '{'")
-  let text: string
-  let value: unknown
   try {
-    text = new TextDecoder('utf-8', { fatal: true }).decode(header)
-    value = JSON.parse(text)
+    return parseJson(new TextDecoder('utf-8', { fatal: true }).decode(header)) as Record<string, unknown>
   } catch (cause) {
     throw corrupt(file, `the header is not valid JSON: ${messageOf(cause)}`, cause)
   }
-  const twice = duplicateKey(text)
-  if (twice !== undefined) throw corrupt(file, `'${twice}' occurs twice in the header`)
-  return value as Record<string, unknown>
 }
 
 function checkMetadata(metadata: unknown, file: string): Record<string, string> {
@@ -108,20 +103,20 @@ function checkMetadata(metadata: unknown, file: string): Record<string, string> 
   if (isObject(metadata) && Object.values(metadata).every((value) => typeof value === 'string')) {
     return metadata as Record<string, string>
   }
-  throw corrupt(file, `expected __metadata__ to map names to strings but found ${short(metadata)}`)
+  throw corrupt(file, `expected __metadata__ to map names to strings but found ${shown(metadata)}`)
 }
 
 function storedTensor(name: string, entry: unknown, dataBegin: number, size: number, file: string): StoredTensor {
   const where = `${file}: ${name}`
-  if (!isObject(entry)) throw corrupt(where, `expected an object but found ${short(entry)}`)
+  if (!isObject(entry)) throw corrupt(where, `expected an object but found ${shown(entry)}`)
   const unknown = Object.keys(entry).find((key) => !['dtype', 'shape', 'data_offsets'].includes(key))
   if (unknown !== undefined) throw corrupt(where, `expected dtype, shape and data_offsets but found '${unknown}'`)
-  if (typeof entry.dtype !== 'string') throw corrupt(where, `expected a dtype but found ${short(entry.dtype)}`)
+  if (typeof entry.dtype !== 'string') throw corrupt(where, `expected a dtype but found ${shown(entry.dtype)}`)
   const dtype = dtypeNamed(entry.dtype, where)
   const { shape, data_offsets: offsets } = entry
-  if (!isCounts(shape)) throw corrupt(where, `expected a shape of integers ≥ 0 but found ${short(shape)}`)
+  if (!isCounts(shape)) throw corrupt(where, `expected a shape of integers ≥ 0 but found ${shown(shape)}`)
   if (!isCounts(offsets) || offsets.length !== 2) {
-    throw corrupt(where, `expected data_offsets [begin, end] but found ${short(offsets)}`)
+    throw corrupt(where, `expected data_offsets [begin, end] but found ${shown(offsets)}`)
   }
   const [begin, end] = offsets as [number, number]
   if (begin > end) throw corrupt(where, `expected begin ≤ end but found data_offsets [${begin}, ${end}]`)
@@ -157,11 +152,6 @@ function checkCovered(tensors: StoredTensor[], dataBegin: number, size: number, 
 
 function isCounts(value: unknown): value is number[] {
   return Array.isArray(value) && value.every((item) => Number.isSafeInteger(item) && item >= 0)
-}
-
-function short(value: unknown): string {
-  const text = JSON.stringify(value) ?? 'nothing'
-  return text.length > 80 ? `${text.slice(0, 77)}…` : text
 }
 
 async function readExactly(handle: FileHandle, position: number, length: number, file: string): Promise<Uint8Array> {

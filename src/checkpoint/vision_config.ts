@@ -1,6 +1,6 @@
 import { error } from '../errors.ts'
 import { fieldsOf } from './fields.ts'
-import { isObject } from './json.ts'
+import { isObject, shown } from './json.ts'
 
 /** The vision tower, in the names of `vision_config`. */
 export interface VisionConfig {
@@ -42,10 +42,7 @@ const omitted = {
 /** Reads and checks `vision_config`; `outputSize` is the hidden size of the decoder it feeds. */
 export function readVisionConfig(json: unknown, outputSize: number, file: string): VisionConfig {
   if (!isObject(json)) {
-    throw error(
-      'ERR_CHECKPOINT_CONFIG',
-      `${file}: vision_config: expected an object but found ${JSON.stringify(json ?? null)}`,
-    )
+    throw error('ERR_CHECKPOINT_CONFIG', `${file}: vision_config: expected an object but found ${shown(json ?? null)}`)
   }
   const present = Object.fromEntries(Object.entries(json).filter(([, value]) => value !== null))
   const place = { object: { ...omitted, out_hidden_size: outputSize, ...present }, prefix: 'vision_config.' }
@@ -80,6 +77,6 @@ export function readVisionConfig(json: unknown, outputSize: number, file: string
     )
   }
   const activation = vision.find('hidden_act')
-  if (activation !== 'silu') throw vision.error('hidden_act', `expected 'silu' but found ${JSON.stringify(activation)}`)
+  if (activation !== 'silu') throw vision.error('hidden_act', `expected 'silu' but found ${shown(activation)}`)
   return config
 }

@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises'
 import path from 'node:path'
 import { error } from '../errors.ts'
-import { isObject, readJsonObject } from './json.ts'
+import { isObject, readJsonObject, shown } from './json.ts'
 import { readSafetensorsHeader, type StoredTensor } from './safetensors.ts'
 
 export const singleFile = 'model.safetensors'
@@ -71,7 +71,7 @@ function weightMap(value: unknown, index: string): Map<string, string> {
     if (typeof shard !== 'string' || shard !== path.basename(shard) || !shard.endsWith('.safetensors')) {
       throw error(
         'ERR_CHECKPOINT_CORRUPT',
-        `${index}: expected the name of a .safetensors file for '${name}' but found ${JSON.stringify(shard)}`,
+        `${index}: expected the name of a .safetensors file for '${name}' but found ${shown(shard)}`,
       )
     }
   }

@@ -1,14 +1,15 @@
 import { type FileHandle, open, rename, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { error, messageOf } from '../errors.ts'
-import { bytesPerElement, type StoredDtype, safetensorsName, writingRank } from './dtypes.ts'
+import type { Dtype } from '../tensor/dtype.ts'
+import { bytesPerElement, safetensorsName, writingRank } from './dtypes.ts'
 import { elementCount } from './safetensors.ts'
 import { indexFile, singleFile } from './weights.ts'
 
 /** A tensor to be written, known before its bytes are. */
 export interface TensorSpec {
   storedName: string
-  dtype: StoredDtype
+  dtype: Dtype
   shape: number[]
 }
 
