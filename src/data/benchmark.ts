@@ -39,6 +39,8 @@ export interface BenchmarkReadOptions extends ReadOptions {
 export interface Benchmark {
   readonly name: string
   readonly splits: readonly string[]
+  /** The data set on the Hub, which can stand for `source` when it is in the Hugging Face cache. */
+  readonly hub?: string
   /** Combinations of groups whose accuracies the benchmark reports. */
   readonly breakdowns: readonly (readonly string[])[]
   /** The files that `read` reads, for their hashes. */
@@ -56,7 +58,7 @@ export interface Benchmark {
 }
 
 /** What one benchmark's file says; `defineBenchmark` adds what all of them do alike. */
-export interface BenchmarkDefinition extends Pick<Benchmark, 'name' | 'breakdowns' | 'id'> {
+export interface BenchmarkDefinition extends Pick<Benchmark, 'name' | 'hub' | 'breakdowns' | 'id'> {
   /** Split → names of its files without extension. The first split is the default. */
   splits: Readonly<Record<string, readonly string[]>>
   /** Folders in which the files may lie; any when absent. */
@@ -71,7 +73,7 @@ export interface BenchmarkDefinition extends Pick<Benchmark, 'name' | 'breakdown
 }
 
 export function defineBenchmark(definition: BenchmarkDefinition): Benchmark {
-  const { name, breakdowns, id, extract, judge, question = asWritten } = definition
+  const { name, hub, breakdowns, id, extract, judge, question = asWritten } = definition
   const splits = Object.keys(definition.splits)
 
   async function files(source: string, { split = splits[0]! }: BenchmarkReadOptions = {}): Promise<string[]> {
@@ -98,6 +100,7 @@ export function defineBenchmark(definition: BenchmarkDefinition): Benchmark {
 
   return {
     name,
+    hub,
     splits,
     breakdowns,
     files,
@@ -109,6 +112,12 @@ export function defineBenchmark(definition: BenchmarkDefinition): Benchmark {
       return { extracted, ...judge(item, extracted) }
     },
   }
+}
+
+/** The first of `values` that is there, as an id. */
+export function identifier(...values: readonly unknown[]): string | undefined {
+  const found = values.find((value) => value !== undefined && value !== null)
+  return found === undefined ? undefined : String(found)
 }
 
 function asWritten({ question, choices }: Item): Omit<Question, 'image'> {

@@ -1,7 +1,7 @@
 import { basename } from 'node:path'
 import { z } from 'zod'
 import { checkAnswer } from '../answers/index.ts'
-import { check } from '../check.ts'
+import { check, expected } from '../check.ts'
 import { type Benchmark, benchmark, type Item, readRows } from '../data/index.ts'
 import { error } from '../errors.ts'
 import { hashFile } from '../run/hash.ts'
@@ -13,8 +13,8 @@ const optionsSchema = z.strictObject({
   replies: z.string(),
   /** Name of the benchmark. */
   task: z.string(),
-  /** The benchmark's file or folder, or its name on the Hub when it is in the Hugging Face cache. */
-  data: z.string(),
+  /** The benchmark's file or folder, or a data set on the Hub in the Hugging Face cache; the benchmark's own there by default. */
+  data: z.string().optional(),
   /** Directory of the results. */
   out: z.string(),
   /** Split of the benchmark; its first by default. */
@@ -61,8 +61,10 @@ export interface RepliesSummary extends Summary {
 export async function scoreReplies(
   options: ScoreRepliesOptions,
 ): Promise<{ summary: RepliesSummary; records: ScoredReply[] }> {
-  const { task, data, out, overwrite, signal, onProgress, ...checked } = check(optionsSchema, options)
+  const { task, out, overwrite, signal, onProgress, ...checked } = check(optionsSchema, options)
   const of = benchmark(task)
+  const data = checked.data ?? of.hub
+  if (data === undefined) throw expected('a file or folder', 'options.data', data)
   const split = checked.split ?? of.splits[0]!
   const files = await of.files(data, { split })
   const items = new Map<string, Item>()

@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { editDistance } from '../../src/data/benchmarks/edit-distance.ts'
@@ -6,6 +7,7 @@ import { latexValue } from '../../src/data/benchmarks/latex-value.ts'
 import { equalMathVision, extractMathVision } from '../../src/data/benchmarks/mathvision-rule.ts'
 import { pythonFloat, pythonInteger, pythonText, roundHalfEven } from '../../src/data/benchmarks/python-number.ts'
 import { lastNumber } from '../../src/data/benchmarks/stated.ts'
+import { benchmarks } from '../../src/data/index.ts'
 
 describe('the value of LaTeX', () => {
   test.each([
@@ -41,6 +43,47 @@ describe('the value of LaTeX', () => {
       }),
     )
   })
+})
+
+test('no reply makes a rule throw', async () => {
+  const items = []
+  for (const name of ['mathvision', 'mathvista', 'mathverse', 'math500', 'gsm8k', 'records'] as const) {
+    const source = fileURLToPath(new URL(`../fixtures/data/${name}`, import.meta.url))
+    for await (const item of benchmarks[name].read(source, { images: false }))
+      items.push({ of: benchmarks[name], item })
+  }
+  const piece = fc.constantFrom(
+    '\\boxed{',
+    '}',
+    '(',
+    ')',
+    'A',
+    '(B)',
+    'the answer is ',
+    '1,000',
+    '.5',
+    '\\frac',
+    '####',
+    '<answer>',
+    '\n',
+    ' ',
+    '°',
+  )
+  const reply = fc.oneof(
+    fc.string(),
+    fc.array(piece, { maxLength: 40 }).map((pieces) => pieces.join('')),
+  )
+  fc.assert(
+    fc.property(reply, fc.constantFrom(...items), (response, { of, item }) => {
+      const { extracted, prediction, correct } = of.score(item, response)
+      expect([typeof extracted, typeof correct]).toEqual(['string', 'boolean'])
+      expect(of.score(item, '', extracted)).toEqual({ extracted, prediction, correct })
+    }),
+    { numRuns: 1500 },
+  )
+  for (const endless of ['(', '\\boxed{', '{', '-', '.', '1,000,', '\\frac']) {
+    for (const { of, item } of items) expect(() => of.score(item, endless.repeat(30_000))).not.toThrow()
+  }
 })
 
 describe('MathVision finds the answer', () => {

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { check } from '../../check.ts'
 import { error } from '../../errors.ts'
-import { defineBenchmark } from '../benchmark.ts'
+import { defineBenchmark, identifier } from '../benchmark.ts'
 import { lastNumber, stated } from './stated.ts'
 
 const layout = z.object({ question: z.string(), answer: z.string() })
@@ -13,10 +13,11 @@ const marked = /####\s*([^\n]+)/
  */
 export const gsm8k = defineBenchmark({
   name: 'gsm8k',
+  hub: 'openai/gsm8k',
   splits: { test: ['test'], train: ['train'] },
   folders: ['main', 'data'],
   breakdowns: [],
-  id: ({ id }) => (id === undefined || id === null ? undefined : String(id)),
+  id: ({ id }) => identifier(id),
   item({ value, place }, index) {
     const { question, answer } = check(layout, value, place, 'ERR_DATA')
     const gold = marked.exec(answer)?.[1]

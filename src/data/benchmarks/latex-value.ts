@@ -16,6 +16,9 @@ export function latexValue(text: string): number | undefined {
 const token = /\\[a-zA-Z]+|\d+(?:\.\d*)?|\.\d+|[-+*/:^!(){}[\]|]/y
 const ignored = /(?:\s|\$|\\[,;! ]|\\(?:left|right|displaystyle)(?![a-zA-Z])|\\?%)+/y
 
+// The parser recurses: a reply that repeats an opening bracket without end must not exhaust the stack.
+const longest = 500
+
 // A sign that ends an expression: what follows it is not looked at, as an unmatched bracket's rest is not.
 const end = '}'
 
@@ -33,7 +36,7 @@ function tokenise(text: string): string[] | undefined {
     if (found === undefined) return undefined
     if (found === '{') depth++
     if (found === end && depth-- === 0) return tokens
-    tokens.push(found)
+    if (tokens.push(found) > longest) return undefined
     at = token.lastIndex
   }
   return tokens

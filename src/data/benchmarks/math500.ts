@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { check } from '../../check.ts'
-import { defineBenchmark } from '../benchmark.ts'
+import { defineBenchmark, identifier } from '../benchmark.ts'
 import { bracedFractions, normaliseLatex } from './latex-normal.ts'
 import { stated } from './stated.ts'
 
@@ -18,9 +18,10 @@ const layout = z.object({
  */
 export const math500 = defineBenchmark({
   name: 'math500',
+  hub: 'HuggingFaceH4/MATH-500',
   splits: { test: ['test'] },
   breakdowns: [['level'], ['subject']],
-  id: ({ unique_id, id }) => ((unique_id ?? id ?? undefined) === undefined ? undefined : String(unique_id ?? id)),
+  id: ({ unique_id, id }) => identifier(unique_id, id),
   item({ value, place }) {
     const { unique_id, problem, answer, subject, level } = check(layout, value, place, 'ERR_DATA')
     return { id: unique_id, question: problem, answer, groups: { subject, level } }

@@ -38,6 +38,7 @@ const letters = [...'ABCDEFGH']
  */
 export const mathverse = defineBenchmark({
   name: 'mathverse',
+  hub: 'AI4Math/MathVerse',
   splits: { testmini: ['testmini', 'testmini_text_only'] },
   breakdowns: [
     ['problem_version'],

@@ -13,12 +13,15 @@ export function extractMathVision(response: string): string {
       text = letter
     }
   }
-  const afterIs = lastPart(text, 'is ').replace(/\.+$/, '')
+  const afterIs = lastPart(text, 'is ').replace(/(?<!\.)\.+$/, '')
   if (pythonFloat(afterIs) !== undefined) text = afterIs
   const boxes = text.split('oxed{').length - 1
   if (boxes === 0) text = afterCues(text)
   if (boxes > 1) text = `\\boxed{${lastPart(text, 'oxed{')}`
-  return lettersBare(boxedPart(text)).replace(/\.+$/, '').replace(/^:+/, '').trim()
+  return lettersBare(boxedPart(text))
+    .replace(/(?<!\.)\.+$/, '')
+    .replace(/^:+/, '')
+    .trim()
 }
 
 /**

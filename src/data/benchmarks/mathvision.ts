@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { check } from '../../check.ts'
-import { defineBenchmark } from '../benchmark.ts'
+import { defineBenchmark, identifier } from '../benchmark.ts'
 import { equalMathVision, extractMathVision } from './mathvision-rule.ts'
 
 const layout = z.object({
@@ -18,9 +18,10 @@ const layout = z.object({
  */
 export const mathvision = defineBenchmark({
   name: 'mathvision',
+  hub: 'MathLLMs/MathVision',
   splits: { test: ['test'], testmini: ['testmini'] },
   breakdowns: [['level'], ['subject'], ['level', 'subject']],
-  id: ({ id }) => (id === undefined || id === null ? undefined : String(id)),
+  id: ({ id }) => identifier(id),
   item({ value, place }) {
     const { id, question, options, answer, level, subject } = check(layout, value, place, 'ERR_DATA')
     return { id, question, answer, choices: options.length > 0 ? options : undefined, groups: { level, subject } }

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { choiceLetter as choiceIndex, choiceNamed } from '../../answers/choices.ts'
 import { check } from '../../check.ts'
-import { defineBenchmark, type Item } from '../benchmark.ts'
+import { defineBenchmark, type Item, identifier } from '../benchmark.ts'
 import { choiceLetter } from '../prompt.ts'
 import { editDistance } from './edit-distance.ts'
 import { pythonFloat, pythonInteger, pythonText, roundHalfEven } from './python-number.ts'
@@ -36,9 +36,10 @@ const groups = ['question_type', 'answer_type', 'language', 'source', 'category'
  */
 export const mathvista = defineBenchmark({
   name: 'mathvista',
+  hub: 'AI4Math/MathVista',
   splits: { testmini: ['testmini'], test: ['test'] },
   breakdowns: groups.map((group) => [group]),
-  id: ({ pid, id }) => ((pid ?? id ?? undefined) === undefined ? undefined : String(pid ?? id)),
+  id: ({ pid, id }) => identifier(pid, id),
   item({ value, place }) {
     const record = check(layout, value, place, 'ERR_DATA')
     const { pid, question, answer, choices, unit, precision, question_type, answer_type, metadata } = record
@@ -61,7 +62,7 @@ export const mathvista = defineBenchmark({
     const whole = response.trim()
     if (item.choices?.includes(whole) || pythonFloat(whole) !== undefined) return whole
     const answer = stated(response, item.choices)
-    if (item.choices) return pickChoice(answer ?? whole, item.choices)
+    if (item.choices) return answer === undefined ? '' : pickChoice(answer, item.choices)
     if (item.groups.answer_type === 'list') return answer ?? whole
     return lastNumber(answer ?? whole) ?? answer ?? ''
   },
@@ -80,6 +81,7 @@ function form({ groups: { answer_type: type }, precision }: Item): string | unde
 
 // Null where the extraction does not have the form of the answer; for a question with choices the nearest one by edit distance is taken.
 function normalise({ choices, precision = 0, groups }: Item, extraction: string): string | null {
+  if (extraction === '') return null
   if (choices) {
     const letter = (/\(([a-zA-Z])\)/.exec(extraction)?.[1]?.toUpperCase() ?? extraction).trim()
     const index = choices.findIndex((_, i) => choiceLetter(i) === letter)

@@ -1,5 +1,5 @@
 import { choiceLetter, choiceNamed } from '../../answers/choices.ts'
-import type { Benchmark, Item } from '../benchmark.ts'
+import { type Benchmark, type Item, identifier } from '../benchmark.ts'
 import { splitFiles } from '../locate.ts'
 import { type PromptMessage, prompt, styled } from '../prompt.ts'
 import { type DataRecord, readRecords } from '../record.ts'
@@ -19,7 +19,7 @@ export const records: Benchmark = {
       for await (const record of readRecords(file, { images })) yield item(record)
     }
   },
-  id: ({ id }) => (id === undefined || id === null ? undefined : String(id)),
+  id: ({ id }) => identifier(id),
   ask(item, style = 'boxed') {
     const { messages, question: text, choices, image } = item
     return messages ? styled(messages, style, { choices }) : prompt({ text, choices, image }, style)
