@@ -147,7 +147,7 @@ function canonical(part: unknown, place: string): { type: PartType } & Record<st
 
 function urlOf(value: unknown, place: string): unknown {
   if (typeof value !== 'object' || value === null || value instanceof URL) return value
-  const { url } = checkPart(z.strictObject({ url: z.string().min(1), detail: z.unknown() }), value, place)
+  const { url } = checkPart(z.strictObject({ url: z.string().min(1), detail: z.unknown().optional() }), value, place)
   return url
 }
 

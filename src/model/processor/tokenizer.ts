@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { Tokenizer as HuggingFaceTokenizer } from '@huggingface/tokenizers'
 import { z } from 'zod'
 import { check, expected } from '../../check.ts'
-import { type JsonObject, readJsonObject } from '../../checkpoint/json.ts'
+import { isObject, type JsonObject, readJsonObject } from '../../checkpoint/json.ts'
 import { error, messageOf } from '../../errors.ts'
 import { bytesOfToken, StreamDecoder } from './byte-level.ts'
 
@@ -15,29 +15,36 @@ export type DecodeOptions = z.input<typeof DecodeOptions>
 
 // What is relied on beyond what the library checks itself.
 const TokenizerJson = z.object({
-  model: z.object({ type: z.literal('BPE'), vocab: z.record(z.string(), z.int()), merges: z.array(z.unknown()) }),
+  model: z.object({
+    type: z.literal('BPE'),
+    vocab: z.custom<Record<string, number>>(isVocabulary, 'a map from tokens to ids'),
+    merges: z.custom(isMerges, 'a list of pairs'),
+  }),
   decoder: z.object({ type: z.literal('ByteLevel') }),
   added_tokens: z
     .array(z.object({ id: z.int().min(0), content: z.string().min(1), special: z.boolean().default(false) }))
     .default([]),
 })
 
+// By hand: zod would take 100 ms for the 300,000 entries.
+function isVocabulary(value: unknown): boolean {
+  return isObject(value) && Object.values(value).every((id) => Number.isSafeInteger(id) && (id as number) >= 0)
+}
+
+function isMerges(value: unknown): boolean {
+  const isPair = (merge: unknown) => typeof merge === 'string' || (Array.isArray(merge) && merge.length === 2)
+  return Array.isArray(value) && value.every(isPair)
+}
+
 /** A byte-level BPE tokenizer from `tokenizer.json`, as Qwen2.5 has it. */
 export class Tokenizer {
   readonly #tokenizer: HuggingFaceTokenizer
-  readonly #tokens = new Map<number, string>()
-  readonly #ids = new Map<string, number>()
-  readonly #special = new Set<number>()
+  readonly #special: ReadonlySet<number>
   readonly #bytes = new Map<number, Uint8Array>()
 
-  private constructor(tokenizer: HuggingFaceTokenizer, { model, added_tokens }: z.output<typeof TokenizerJson>) {
+  private constructor(tokenizer: HuggingFaceTokenizer, special: ReadonlySet<number>) {
     this.#tokenizer = tokenizer
-    for (const [token, id] of Object.entries(model.vocab)) this.#tokens.set(id, token)
-    for (const { id, content, special } of added_tokens) {
-      this.#tokens.set(id, content)
-      if (special) this.#special.add(id)
-    }
-    for (const [id, token] of this.#tokens) this.#ids.set(token, id)
+    this.#special = special
   }
 
   /**
@@ -49,9 +56,10 @@ export class Tokenizer {
     const json = await readJsonObject(file, 'ERR_TOKENIZER')
     if (!json) throw error('ERR_TOKENIZER', await missing(directory))
     const config = (await readTokenizerConfig(directory)) ?? {}
-    const parsed = check(TokenizerJson, json, file, 'ERR_TOKENIZER')
+    const { added_tokens } = check(TokenizerJson, json, file, 'ERR_TOKENIZER')
+    const special = added_tokens.filter((token) => token.special).map((token) => token.id)
     try {
-      return new Tokenizer(new HuggingFaceTokenizer(json, config), parsed)
+      return new Tokenizer(new HuggingFaceTokenizer(json, config), new Set(special))
     } catch (cause) {
       throw error('ERR_TOKENIZER', `${file} is not a usable tokenizer: ${messageOf(cause)}`, { cause })
     }
@@ -59,7 +67,7 @@ export class Tokenizer {
 
   /** Number of tokens, added ones included. Embedding rows of a checkpoint are usually padded beyond it. */
   get size(): number {
-    return this.#tokens.size
+    return this.#tokenizer.get_vocab().size
   }
 
   /**
@@ -89,18 +97,18 @@ export class Tokenizer {
 
   /** The id of a whole token such as `<|image_pad|>`, or `undefined`. */
   idOf(token: string): number | undefined {
-    return this.#ids.get(token)
+    return this.#tokenizer.token_to_id(token)
   }
 
   /** The token of an id as the vocabulary spells it, or `undefined`. */
   tokenOf(id: number): string | undefined {
-    return this.#tokens.get(id)
+    return this.#tokenizer.id_to_token(id)
   }
 
   #bytesOf(id: number): Uint8Array | undefined {
     const known = this.#bytes.get(id)
     if (known) return known
-    const token = this.#tokens.get(id)
+    const token = this.tokenOf(id)
     if (token === undefined) return undefined
     const bytes = bytesOfToken(token)
     this.#bytes.set(id, bytes)

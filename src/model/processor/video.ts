@@ -84,7 +84,7 @@ export function frameIndices(total: number, count: number): number[] {
   return Array.from({ length: count }, (_, index) => {
     const fromEnd = count - 1 - index
     const position =
-      index < count / 2 ? Math.fround(step * index) : Math.fround(total - 1 - Math.fround(step * fromEnd))
+      index < Math.floor(count / 2) ? Math.fround(step * index) : Math.fround(total - 1 - Math.fround(step * fromEnd))
     return roundHalfEven(position)
   })
 }
