@@ -43,7 +43,9 @@ const Fields = z.object({
   do_normalize: z.boolean().nullish(),
   // of CLIP (arXiv 2103.00020)
   image_mean: channels.default([0.48145466, 0.4578275, 0.40821073]),
-  image_std: channels.default([0.26862954, 0.26130258, 0.27577711]),
+  image_std: channels
+    .refine((values) => !values.includes(0), 'three numbers other than 0')
+    .default([0.26862954, 0.26130258, 0.27577711]),
 })
 
 const knownTypes = /^Qwen2(_5_?)?VL(Image|Video)Processor(Fast|Pil)?$/
