@@ -1,8 +1,9 @@
 import { expected } from '../check.ts'
 import { error } from '../errors.ts'
+import type { Message } from '../model/processor/messages.ts'
 import { type DataImage, rowImage } from './image.ts'
 import { splitFiles } from './locate.ts'
-import { type PromptMessage, type PromptStyle, prompt, type Question } from './prompt.ts'
+import { type PromptStyle, prompt, type Question } from './prompt.ts'
 import type { Row } from './row.ts'
 import { type ReadOptions, readRows } from './rows.ts'
 
@@ -15,7 +16,7 @@ export interface Item {
   choices?: string[]
   image?: DataImage
   /** The conversation that asks it, where the record brings one. */
-  messages?: PromptMessage[]
+  messages?: Message[]
   /** Decimals to which a float answer is compared. */
   precision?: number
   unit?: string
@@ -52,7 +53,7 @@ export interface Benchmark {
   read(source: string, options?: BenchmarkReadOptions): AsyncGenerator<Item>
   /** The item id that a record (of the benchmark, or of replies in its output format) names, or undefined. */
   id(record: Readonly<Record<string, unknown>>): string | undefined
-  ask(item: Item, style?: PromptStyle): PromptMessage[]
+  ask(item: Item, style?: PromptStyle): Message[]
   /** The benchmark's own verdict. `given` is an extraction made elsewhere (by a judge model, say) and takes the place of ours. */
   score(item: Item, response: string, given?: string): Score
 }
@@ -77,8 +78,9 @@ export function defineBenchmark(definition: BenchmarkDefinition): Benchmark {
   const splits = Object.keys(definition.splits)
 
   async function files(source: string, { split = splits[0]! }: BenchmarkReadOptions = {}): Promise<string[]> {
-    const names = definition.splits[split]
-    if (names) return await splitFiles(source, names, definition.folders)
+    if (Object.hasOwn(definition.splits, split)) {
+      return await splitFiles(source, definition.splits[split]!, definition.folders)
+    }
     throw expected(`one of ${splits.join(', ')}`, `the split of ${name}`, split)
   }
 

@@ -2,7 +2,7 @@ export type { Benchmark, BenchmarkReadOptions, Item, Score } from './benchmark.t
 export { type BenchmarkName, benchmark, benchmarks } from './benchmarks/index.ts'
 export { dataPath, type HubOptions, hubCache, hubDataset } from './hub.ts'
 export { type DataImage, rowImage } from './image.ts'
-export { type MessagePart, type PromptMessage, type PromptStyle, prompt, promptStyles } from './prompt.ts'
+export { type PromptStyle, prompt, promptStyles } from './prompt.ts'
 export { type DataRecord, readRecords } from './record.ts'
 export type { Row } from './row.ts'
 export { type ReadOptions, readRows } from './rows.ts'

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { check } from '../check.ts'
+import type { Message } from '../model/processor/messages.ts'
 import type { DataImage } from './image.ts'
 
 export const promptStyles = ['reasoner', 'revisual', 'boxed', 'plain'] as const
@@ -9,13 +10,6 @@ export const promptStyles = ['reasoner', 'revisual', 'boxed', 'plain'] as const
  * think between tags first, as the checkpoints of OpenMMReasoner and Revisual-R1 were trained to; `plain` is the question and its choices alone.
  */
 export type PromptStyle = (typeof promptStyles)[number]
-
-export type MessagePart = { type: 'text'; text: string } | { type: 'image'; image: DataImage }
-
-export interface PromptMessage {
-  role: 'system' | 'user' | 'assistant'
-  content: string | MessagePart[]
-}
 
 export interface Question {
   text: string
@@ -33,10 +27,10 @@ const system: Partial<Record<PromptStyle, string>> = {
 }
 
 /** The chat messages that put `question`: the image before the text. A literal `<image>` or `<image1>` in the text stays text. */
-export function prompt({ text, choices, image, form }: Question, style: PromptStyle = 'boxed'): PromptMessage[] {
+export function prompt({ text, choices, image, form }: Question, style: PromptStyle = 'boxed'): Message[] {
   const listed = choices?.map((choice, i) => `${choiceLetter(i)}. ${choice}`).join('\n')
   const asked = [text, listed].filter(Boolean).join('\n\n')
-  const content: PromptMessage['content'] =
+  const content: Message['content'] =
     image === undefined
       ? asked
       : [
@@ -47,11 +41,11 @@ export function prompt({ text, choices, image, form }: Question, style: PromptSt
 }
 
 /** `messages` with what `style` adds: an instruction in front, and after the last text the request for one `\boxed{}`. */
-export function styled<Message extends PromptMessage>(
+export function styled(
   messages: readonly Message[],
   style: PromptStyle,
   { choices, form }: Pick<Question, 'choices' | 'form'> = {},
-): (Message | PromptMessage)[] {
+): Message[] {
   const chosen = check(z.enum(promptStyles), style, 'style')
   if (chosen === 'plain') return [...messages]
   const request = [form, `Put ${choices ? 'the letter of the right choice' : 'the final answer'} in one \\boxed{}.`]
@@ -61,7 +55,7 @@ export function styled<Message extends PromptMessage>(
   return [...(instruction ? [{ role: 'system' as const, content: instruction }] : []), ...messages.slice(0, -1), asked]
 }
 
-function followed(content: PromptMessage['content'], request: string): PromptMessage['content'] {
+function followed(content: Message['content'], request: string): Message['content'] {
   if (typeof content === 'string') return [content, request].filter(Boolean).join('\n\n')
   const last = content.at(-1)
   if (last?.type !== 'text') return [...content, { type: 'text', text: request }]

@@ -1,8 +1,7 @@
 import { readFile, stat } from 'node:fs/promises'
-import { basename, extname } from 'node:path'
+import { extname } from 'node:path'
 import { error, messageOf } from '../errors.ts'
 import { readJsonLines } from './jsonl.ts'
-import { readParquet } from './parquet.ts'
 import { isRecord, kindOf, type Row } from './row.ts'
 
 export interface ReadOptions {
@@ -21,7 +20,7 @@ export async function* readRows(path: string, { images = true }: ReadOptions = {
     throw error('ERR_DATA', `Expected a data file at ${path} but ${found ? 'it is no file' : 'nothing is there'}`)
   const extension = extname(path).toLowerCase()
   if (extension === '.jsonl' || extension === '.ndjson') yield* readJsonLines(path)
-  else if (extension === '.parquet') yield* readParquet(path, { images })
+  else if (extension === '.parquet') yield* (await import('./parquet.ts')).readParquet(path, { images })
   else if (extension === '.json') yield* readJson(path)
   else
     throw error(
@@ -45,9 +44,8 @@ async function* readJson(path: string): AsyncGenerator<Row> {
     )
   }
   for (const [key, value] of Object.entries(parsed)) {
-    const place = `${basename(path)} record ${key}`
-    if (!isRecord(value))
-      throw error('ERR_DATA', `Expected an object at ${path} record ${key} but found ${kindOf(value)}`)
+    const place = `${path} record ${key}`
+    if (!isRecord(value)) throw error('ERR_DATA', `Expected an object at ${place} but found ${kindOf(value)}`)
     yield { value, place }
   }
 }

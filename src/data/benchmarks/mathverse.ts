@@ -65,7 +65,7 @@ export const mathverse = defineBenchmark({
       groups: { problem_version, question_type, ...metadata, problem: record.problem_index },
     }
   },
-  image: ({ image }) => image || undefined,
+  image: ({ problem_version, image }) => (problem_version === 'Text Only' ? undefined : (image ?? null)),
   imageFolders: ['images'],
   question({ question, choices, groups }) {
     const listed = groups.problem_version === 'Vision Only' ? undefined : choices

@@ -1,7 +1,7 @@
 import { choiceLetter, choiceNamed } from '../../answers/choices.ts'
 import { type Benchmark, type Item, identifier } from '../benchmark.ts'
 import { splitFiles } from '../locate.ts'
-import { type PromptMessage, prompt, styled } from '../prompt.ts'
+import { prompt, styled } from '../prompt.ts'
 import { type DataRecord, readRecords } from '../record.ts'
 import { stated } from './stated.ts'
 
@@ -33,7 +33,7 @@ export const records: Benchmark = {
 
 function item({ id, messages, answer, choices, family, image }: DataRecord): Item {
   // a supervised record ends with its reply, which is not part of the question
-  const asked = messages.slice(0, messages.findLastIndex(({ role }) => role === 'user') + 1) as PromptMessage[]
+  const asked = messages.slice(0, messages.findLastIndex(({ role }) => role === 'user') + 1)
   const content = asked.at(-1)?.content ?? ''
   const question =
     typeof content === 'string'
