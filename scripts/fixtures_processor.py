@@ -4,6 +4,7 @@
 """
 
 import base64
+import hashlib
 import io
 import json
 import random
@@ -55,6 +56,13 @@ def small_first_frame(gif: bytes) -> bytes:
     return gif[:6] + struct.pack("<HH", WIDTH + 3, HEIGHT + 2) + gif[10:]
 
 
+def odd_profile() -> bytes:
+    """sRGB with red and green exchanged, which no reader of it could miss; without the time of its making."""
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    swapped = profile.replace(b"rXYZ", b"????").replace(b"gXYZ", b"rXYZ").replace(b"????", b"gXYZ")
+    return swapped[:24] + bytes(12) + swapped[36:]
+
+
 def turned(orientation: int) -> Image.Exif:
     exif = Image.Exif()
     exif[0x112] = orientation
@@ -68,7 +76,6 @@ def images() -> dict[str, bytes]:
     palette = rgb.convert("P", palette=Image.Palette.ADAPTIVE, colors=8)
     noise = np.random.default_rng(5).integers(0, 65536, (HEIGHT, WIDTH, 4)).astype(np.uint16)
     other = Image.fromarray(255 - picture())
-    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()
     files = {
         "JPEG": encoded(rgb, "JPEG", quality=95, subsampling=0),
         "JPEG with subsampled colour": encoded(rgb, "JPEG", quality=60, subsampling=2),
@@ -87,7 +94,7 @@ def images() -> dict[str, bytes]:
         "16-bit RGB PNG": png16(noise[..., :3], 2),
         "16-bit RGBA PNG": png16(noise, 6),
         "16-bit greyscale PNG with alpha": png16(noise[..., :2], 4),
-        "PNG with a colour profile": encoded(rgb, "PNG", icc_profile=profile),
+        "PNG with a colour profile": encoded(rgb, "PNG", icc_profile=odd_profile()),
         "lossless WebP": encoded(rgba, "WEBP", lossless=True, exact=True),
         "lossy WebP": encoded(rgb, "WEBP"),
         "lossy WebP with alpha": encoded(rgba, "WEBP"),
@@ -122,7 +129,7 @@ def refused() -> dict[str, bytes]:
         "PNM": encoded(rgb, "PPM"),
         "Windows icon": encoded(rgb, "ICO"),
         "JPEG 2000": encoded(rgb, "JPEG2000"),
-        "PDF": encoded(rgb, "PDF"),
+        "PDF": b"%PDF-1.4\n",
         "16-bit greyscale": png16((values * 500).astype(np.uint16)[..., None], 0),
         "float": encoded(Image.fromarray(values.astype(np.float32)), "TIFF"),
         "int": encoded(Image.fromarray(values.astype(np.int32)), "TIFF"),
@@ -156,6 +163,29 @@ def sizes() -> list[list[int]]:
     cases = [(h, w, 28, 3136, 12845056) for h, w in stored] + limited
     cases += [case for case in drawn if max(case[:2]) <= 200 * min(case[:2])]
     return [[*case, *smart_resize(*case)] for case in cases]
+
+
+def noise(length: int, seed: int) -> np.ndarray:
+    """The generator of test/image/resample.test.ts: x ← 1664525 x + 1013904223 mod 2³², highest byte."""
+    out, state = np.empty(length, np.uint8), seed
+    for i in range(length):
+        state = (state * 1664525 + 1013904223) % 2**32
+        out[i] = state >> 24
+    return out
+
+
+def resamples() -> list[dict]:
+    random.seed(3)
+    out = []
+    for n in range(100):
+        limit = 12 if n % 4 == 0 else 160
+        width, height, to_width, to_height = (random.randint(1, limit) for _ in range(4))
+        source = Image.fromarray(noise(width * height * 3, n).reshape(height, width, 3))
+        for name, kernel in (("bicubic", Image.Resampling.BICUBIC), ("lanczos", Image.Resampling.LANCZOS)):
+            resized = source.resize((to_width, to_height), kernel).tobytes()
+            sizes = {"size": [width, height], "to": [to_width, to_height]}
+            out.append({**sizes, "seed": n, "filter": name, "sha256": hashlib.sha256(resized).hexdigest()})
+    return out
 
 
 def text(value: str) -> dict:
@@ -247,6 +277,7 @@ OUT.mkdir(parents=True, exist_ok=True)
 for name, content in {
     "pillow": pillow(),
     "smart_resize": sizes(),
+    "resample": resamples(),
     "conversations": conversations(),
     "tokens": tokens(),
 }.items():
