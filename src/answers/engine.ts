@@ -131,8 +131,10 @@ function parse(latex: string): MathJson | undefined {
   if (/\d \d/.test(braced)) return undefined
   parser ??= newEngine()
   // canonical forms would declare symbols, and one answer's x_1 would be another's type error
-  const { json } = parser.parse(braced, { canonical: false })
-  return json === 'Nothing' || /"Error"/.test(JSON.stringify(json)) ? undefined : (json as MathJson)
+  const json = attempt(() => parser!.parse(braced, { canonical: false }).json)
+  return json === undefined || json === 'Nothing' || /"Error"/.test(JSON.stringify(json))
+    ? undefined
+    : (json as MathJson)
 }
 
 function newEngine(): ComputeEngine {
@@ -155,11 +157,12 @@ function newEngine(): ComputeEngine {
 function byEngine(a: string, b: string): Verdict {
   // its integrals are estimates to three digits
   if (/\\(?:int|lim|partial)(?![a-zA-Z])/.test(`${a}${b}`)) return unknown
-  const engine = newEngine()
+  return attempt(() => compareIn(newEngine(), a, b)) ?? unknown
+}
+
+function compareIn(engine: ComputeEngine, a: string, b: string): Verdict {
   const [left, right] = [engine.parse(a), engine.parse(b)]
-  if (!left.isValid || !right.isValid || left.unknowns.length + right.unknowns.length > 0) {
-    return left.isValid && right.isValid && left.isSame(right) ? decided(true, 'symbolic') : unknown
-  }
+  if (!left.isValid || !right.isValid) return unknown
   const [x, y] = [complex(left), complex(right)]
   if (!x || !y) return left.isSame(right) ? decided(true, 'symbolic') : unknown
   const size = Math.max(Math.hypot(...x), Math.hypot(...y))
@@ -169,4 +172,13 @@ function byEngine(a: string, b: string): Verdict {
 function complex(expression: ReturnType<ComputeEngine['parse']>): [number, number] | undefined {
   const { re, im } = expression.N()
   return Number.isFinite(re) && Number.isFinite(im) ? [re, im] : undefined
+}
+
+/** The engine throws type errors and overflows its stack on some input that it accepts; that says nothing about the answer. */
+function attempt<Result>(work: () => Result): Result | undefined {
+  try {
+    return work()
+  } catch {
+    return undefined
+  }
 }

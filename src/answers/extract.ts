@@ -126,26 +126,24 @@ function concludingLetter(text: string, choices: readonly string[]): string | un
   return letter !== undefined && choiceLetter(letter, choices) !== undefined ? letter : undefined
 }
 
-/** The first sentence of `text` without its full stop; a point inside a number or a formula ends none. */
+/** The first sentence of `text` without its full stop; a point inside a number or a formula ends none, nor does the one of `B. 12`. */
 function sentence(text: string): string {
-  const [line] = text.split('\n', 1)
-  let math = false
-  for (let i = 0; i < line!.length; i++) {
-    if (line![i] === '$' && line![i - 1] !== '\\') math = !math
-    // `B. 12` and `1. 5`: a letter or digit that numbers a choice
-    if (
-      line![i] === '.' &&
-      /^(?:\s|\*|$|["'”)])/.test(line!.slice(i + 1, i + 2)) &&
-      !(math && line!.includes('$', i)) &&
-      i > 1
-    ) {
-      return line!
-        .slice(0, i)
-        .replace(/^\**|\**$/g, '')
-        .trim()
-    }
+  const line = text.slice(0, text.search(/\n|$/)).trim()
+  const formulas = line.split(/(?<!\\)\$/)
+  let end = 0
+  for (const [i, part] of formulas.entries()) {
+    // odd parts are between dollar signs, unless the last one was never closed
+    const prose = i % 2 === 0 || i === formulas.length - 1
+    const skip = Math.max(0, 2 - end)
+    const stop = prose ? part.slice(skip).search(/\.(?=[\s*"'”)]|$)/) : -1
+    if (stop >= 0) return unbold(line.slice(0, end + skip + stop))
+    end += part.length + 1
   }
-  return line!.replace(/^\**|\**$/g, '').trim()
+  return unbold(line.replace(/\.$/, ''))
+}
+
+function unbold(text: string): string {
+  return text.replace(/^\**|\**$/g, '').trim()
 }
 
 /** A response that is nothing but an answer. */
@@ -158,7 +156,8 @@ function whole(text: string, choices: readonly string[]): string | undefined {
   )
     return line
   const spoken = line.replace(/\\[a-zA-Z]+/g, ' ').match(/[\p{L}]{2,}/gu) ?? []
-  const verb = /\b(?:is|are|was|were|be|has|have|can|will|because|therefore|so|equals?|there)\b/i
+  const verb =
+    /\b(?:is|are|was|were|be|has|have|can|will|because|therefore|so|equals?|there|cannot|know|sure|I|we|it)\b/i
   return spoken.length <= 3 && !verb.test(line) && (spoken.length === 0 || !isWords(line) || line.length <= 40)
     ? line
     : undefined

@@ -14,7 +14,7 @@ export type Method =
   | 'symbolic'
   /** expressions with variables, evaluated at several points */
   | 'sampling'
-  /** the engine did not finish in its time */
+  /** the engine did not finish within its time and memory */
   | 'timeout'
   /** nothing could decide: there is no answer, or no rule for such a pair */
   | 'none'
