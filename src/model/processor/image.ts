@@ -80,8 +80,11 @@ export function requirePixels(pixels: number, options: CheckedImageOptions, name
 
 export function unreadable(cause: unknown, name: string): Error {
   if ((cause as { code?: string }).code === 'ERR_IMAGE') return cause as Error
-  const [reason] = messageOf(cause).split('\n')
-  return error('ERR_IMAGE', `Cannot read ${name}: ${reason!.trim()} (is the file complete?)`, { cause })
+  const reasons = messageOf(cause)
+    .split('\n')
+    .map((line) => line.trim())
+  const reason = [...new Set(reasons)].filter(Boolean).join(' ').slice(0, 200)
+  return error('ERR_IMAGE', `Cannot read ${name}: ${reason} (is the file complete?)`, { cause })
 }
 
 // Sizes are checked before, with a message of ours. Pillow reads files with harmless warnings, so those pass here too.
