@@ -4,7 +4,7 @@ import type { Message } from '../model/processor/messages.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { interruption } from './interrupt.ts'
 import { conversation, type PromptOptions } from './messages.ts'
-import { loadModel, type ModelOptions } from './model.ts'
+import { type ModelOptions, withModel } from './model.ts'
 import { collect, deviceOption, dtypeOption, integer, jsonOption, list, modelOption } from './options.ts'
 import { table } from './table.ts'
 
@@ -37,9 +37,7 @@ export function captureCommand(): Command {
 
 async function capture(options: CaptureOptions): Promise<void> {
   const messages = await conversation(options)
-  const { model } = await loadModel(options)
-  await using _ = model
-  const tensors = await captureTensors(model, messages, options.points)
+  const tensors = await withModel(options, (model) => captureTensors(model, messages, options.points))
   const { writeSafetensors } = await import('../checkpoint/writer.ts')
   const specs = Object.entries(tensors).map(([storedName, { dtype, shape }]) => ({
     storedName,

@@ -5,7 +5,7 @@ import type { VisionLanguageModel } from '../model/model.ts'
 import type { Message } from '../model/processor/messages.ts'
 import { interruption } from './interrupt.ts'
 import { conversation, type PromptOptions } from './messages.ts'
-import { loadModel, type ModelOptions } from './model.ts'
+import { type ModelOptions, withModel } from './model.ts'
 import { collect, deviceOption, dtypeOption, integer, jsonOption, modelOption, number } from './options.ts'
 
 interface SamplingOptions {
@@ -53,12 +53,11 @@ export function generateCommand(): Command {
 
 async function generate(options: GenerateOptions): Promise<void> {
   const messages = await conversation(options)
-  const { model, loadS } = await loadModel(options)
-  await using _ = model
   const { maxNewTokens, temperature, topP, topK, repetitionPenalty, seed } = options
   const sampling = { maxNewTokens, temperature, topP, topK, repetitionPenalty, seed, signal: interruption }
-  if (options.json) await printJson(model, messages, sampling, loadS)
-  else await printText(model, messages, sampling)
+  await withModel(options, (model, loadS) =>
+    options.json ? printJson(model, messages, sampling, loadS) : printText(model, messages, sampling),
+  )
 }
 
 type Sampling = SamplingOptions & { signal: AbortSignal }

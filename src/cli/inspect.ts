@@ -31,9 +31,9 @@ function describe({ config, layout, shards, blocks, ...rest }: Inspection): stri
     `decoder: ${config.numHiddenLayers} layers of ${config.hiddenSize}, ${config.numAttentionHeads} heads (${config.numKeyValueHeads} for keys and values), vocabulary ${config.vocabSize}`,
     vision &&
       `vision: ${vision.depth} blocks of ${vision.hiddenSize}, ${vision.numHeads} heads, patches of ${vision.patchSize} pixels`,
-    `parameters: ${rest.parameters.toLocaleString('en')} in ${rest.tensors} tensors, ${megabytes(rest.bytes)}, ${rest.dtypes.join(' and ') || 'no data'}`,
+    `parameters: ${rest.parameters.toLocaleString('en')} in ${rest.tensors} tensors, ${size(rest.bytes)}, ${rest.dtypes.join(' and ') || 'no data'}`,
     `names: ${layout ?? 'unknown'}; output head ${config.tieWordEmbeddings ? 'tied to the embedding' : 'of its own'}`,
-    `files: ${shards.map(({ name, bytes }) => `${name} (${megabytes(bytes)})`).join(', ') || 'none'}`,
+    `files: ${shards.map(({ name, bytes }) => `${name} (${size(bytes)})`).join(', ') || 'none'}`,
     [
       present(rest.tokenizer, 'tokenizer'),
       present(rest.chatTemplate, 'chat template'),
@@ -47,13 +47,14 @@ function describe({ config, layout, shards, blocks, ...rest }: Inspection): stri
         layers ? `[${layers.join(':')}]` : '',
         String(tensors),
         parameters.toLocaleString('en'),
-        megabytes(bytes),
+        size(bytes),
       ]),
     ]),
   ]
   return lines.filter((line) => line !== null).join('\n')
 }
 
-function megabytes(bytes: number): string {
-  return `${(bytes / 1e6).toLocaleString('en', { maximumFractionDigits: 1 })} MB`
+function size(bytes: number): string {
+  const [unit, divisor] = bytes < 1e6 ? (['kB', 1e3] as const) : (['MB', 1e6] as const)
+  return `${(bytes / divisor).toLocaleString('en', { maximumFractionDigits: 1 })} ${unit}`
 }

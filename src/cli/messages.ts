@@ -13,17 +13,12 @@ export interface PromptOptions {
 }
 
 /** The conversation that the options describe: the one in `--messages`, or a question with its images before the text. */
-export async function conversation({
-  prompt,
-  system,
-  image = [],
-  messages,
-  ...limits
-}: PromptOptions): Promise<Message[]> {
+export async function conversation(options: PromptOptions): Promise<Message[]> {
+  const { prompt, system, image = [], messages, minPixels, maxPixels } = options
   if (messages !== undefined) return readMessages(messages)
   if (prompt === undefined)
     throw error('ERR_INVALID_ARGUMENT', 'Expected --prompt TEXT or --messages FILE but received neither')
-  const images = image.map((path): Content => ({ type: 'image', image: path, ...limits }))
+  const images = image.map((path): Content => ({ type: 'image', image: path, minPixels, maxPixels }))
   const question: Message = { role: 'user', content: [...images, { type: 'text', text: prompt }] }
   return system === undefined ? [question] : [{ role: 'system', content: system }, question]
 }

@@ -8,15 +8,19 @@ export interface ModelOptions {
   dtype?: FloatingDtype
 }
 
-/** The checkpoint that `--model`, `--device` and `--dtype` name, and the seconds it took to load. */
-export async function loadModel({
-  model,
-  device,
-  dtype,
-}: ModelOptions): Promise<{ model: VisionLanguageModel; loadS: number }> {
-  // Loaded here: the help of a command needs no libtorch.
-  const { VisionLanguageModel } = await import('../model/model.ts')
+/** Gives `use` the checkpoint that `--model`, `--device` and `--dtype` name, and the seconds it took to load. */
+export async function withModel<Result>(
+  options: ModelOptions,
+  use: (model: VisionLanguageModel, loadS: number) => Promise<Result>,
+): Promise<Result> {
   const begun = performance.now()
-  const loaded = await VisionLanguageModel.load(model, { device, dtype, signal: interruption })
-  return { model: loaded, loadS: (performance.now() - begun) / 1000 }
+  await using model = await loadModel(options)
+  return await use(model, (performance.now() - begun) / 1000)
+}
+
+// Imported here: the help of a command needs no libtorch. And not above: TypeScript 6.0.3 leaves the `.ts` of an import in a
+// function that has a `using`.
+async function loadModel({ model, device, dtype }: ModelOptions): Promise<VisionLanguageModel> {
+  const { VisionLanguageModel } = await import('../model/model.ts')
+  return VisionLanguageModel.load(model, { device, dtype, signal: interruption })
 }

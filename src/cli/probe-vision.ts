@@ -3,7 +3,7 @@ import { Command, Option } from 'commander'
 import { error } from '../errors.ts'
 import type { VisionResult } from '../probe/index.ts'
 import { interruption } from './interrupt.ts'
-import { loadModel, type ModelOptions } from './model.ts'
+import { type ModelOptions, withModel } from './model.ts'
 import { deviceOption, dtypeOption, integer, jsonOption, layers, list, modelOption } from './options.ts'
 import { changeRateTable } from './table.ts'
 import { openTerminal } from './terminal.ts'
@@ -54,11 +54,9 @@ async function probeVision(options: ProbeOptions, command: Command): Promise<voi
   const terminal = await openTerminal(command.optsWithGlobals())
   const progress = terminal.progress('pairs')
   const { vision } = await import('../probe/index.ts')
-  const { model } = await loadModel(options)
-  await using _ = model
-  const result = await vision(model, { ...rest, signal: interruption, onProgress: progress }).finally(() =>
-    progress.stop(),
-  )
+  const result = await withModel(options, (loaded) =>
+    vision(loaded, { ...rest, signal: interruption, onProgress: progress }),
+  ).finally(() => progress.stop())
   if (json) process.stdout.write(`${JSON.stringify(result.summary)}\n`)
   else process.stdout.write(`${changeRateTable(result.summary)}\n\n${options.out}\n`)
   if (result.failures.length > 0) terminal.note(failureNote(result, options.out))

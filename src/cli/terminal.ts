@@ -5,9 +5,11 @@ const plainEveryMs = 10_000
 /** Whatever is not a result goes to stderr, and with `--quiet` nowhere. */
 export interface Terminal {
   note(text: string): void
-  /** A function to tell progress to, and to end the display with. */
-  progress(label: string): ((progress: Progress) => void) & { stop(): void }
+  progress(label: string): ProgressDisplay
 }
+
+/** Called with each progress; `stop` leaves the terminal as it was. */
+export type ProgressDisplay = ((progress: Progress) => void) & { stop(): void }
 
 export async function openTerminal({ quiet = false }: { quiet?: boolean }): Promise<Terminal> {
   if (quiet) return { note: () => {}, progress: () => Object.assign(() => {}, { stop: () => {} }) }

@@ -22,13 +22,13 @@ export async function imagePrompt(
   model: VisionLanguageModel,
   image: ImageSource,
   prompt: string,
-): Promise<Inputs & Disposable> {
+): Promise<{ inputs: Inputs } & Disposable> {
   const content: Content[] = [
     { type: 'image', image },
     { type: 'text', text: prompt },
   ]
   const inputs = await model.processor.prepare([{ role: 'user', content }])
-  return { ...inputs, [Symbol.dispose]: () => disposeInputs(inputs) }
+  return { inputs, [Symbol.dispose]: () => disposeInputs(inputs) }
 }
 
 /** One forward pass over the source. The result owns its tensors: dispose it. */

@@ -91,12 +91,12 @@ async function sweep(
   if ('invalid' in pair) throw error('ERR_DATA', pair.invalid)
   using target = await imagePrompt(model, pair.targetImage, pair.prompt)
   using sourcePrompt = await imagePrompt(model, pair.sourceImage, pair.prompt)
-  if (options.mismatch === 'throw') requireEqualGrids(target, sourcePrompt)
-  using source = await readSource(model, sourcePrompt, options.signal)
-  const original = await answer(model, target, options)
+  if (options.mismatch === 'throw') requireEqualGrids(target.inputs, sourcePrompt.inputs)
+  using source = await readSource(model, sourcePrompt.inputs, options.signal)
+  const original = await answer(model, target.inputs, options)
   const records: SwapRecord[] = []
   for (const layer of layers) {
-    const swapped = await swappedAnswer(model, target, source, layer, options)
+    const swapped = await swappedAnswer(model, target.inputs, source, layer, options)
     records.push({
       task: pair.task,
       sample_id: pair.id,

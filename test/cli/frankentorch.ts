@@ -32,7 +32,8 @@ export function start(
 ) {
   return spawn(process.execPath, [main, ...arguments_], {
     cwd,
-    env: { ...process.env, DEBUG: '', ...env },
+    // One thread: the models of tests are too small to share out, and a second one only waits for the first.
+    env: { ...process.env, DEBUG: '', OMP_NUM_THREADS: '1', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
 }
