@@ -54,7 +54,7 @@ export async function writeSideFiles(
   tokenizer: string | undefined,
 ): Promise<void> {
   const copied = tokenizer ? await copyPresent(tokenizer, directory) : await writeByteTokenizer(directory)
-  if (!templateFiles.some((name) => copied.includes(name)) && !(await hasTemplate(directory))) {
+  if (!templateFiles.some((name) => copied.includes(name)) && !(await hasTemplate(directory, config))) {
     await writeJson(path.join(directory, 'chat_template.json'), { chat_template: chatTemplate })
   }
   if (config.vision && !copied.includes('preprocessor_config.json')) {
@@ -83,9 +83,11 @@ async function writeByteTokenizer(directory: string): Promise<string[]> {
   return []
 }
 
-async function hasTemplate(directory: string): Promise<boolean> {
+// The tokenizer of a text-only model brings a template that drops images without a word.
+async function hasTemplate(directory: string, { vision }: ModelConfig): Promise<boolean> {
   const json = await readJsonObject(path.join(directory, 'tokenizer_config.json'), 'ERR_TOKENIZER')
-  return typeof json?.chat_template === 'string'
+  const template = json?.chat_template
+  return typeof template === 'string' && (vision === null || template.includes('<|image_pad|>'))
 }
 
 // The released models' limits and CLIP's mean and standard deviation.
