@@ -86,10 +86,11 @@ async function checkChoice(
   const alsoText = choices.indexOf(answer.trim())
   if (alsoText >= 0 && alsoText !== letter)
     return (letter === gold) === (alsoText === gold) ? decided(letter === gold, 'choice') : unknown
-  const contradicted = said !== '' && settleHere(said, choices[letter]!, manner).equal === false
-  if (!contradicted) return decided(letter === gold, 'choice')
-  // "(B) 7" where 7 is choice D: wrong if neither is the gold one
+  if (said === '' || settleHere(said, choices[letter]!, manner).equal !== false)
+    return decided(letter === gold, 'choice')
   const value = choices.findIndex((choice) => settleHere(said, choice, manner).equal === true)
+  // other words for the choice are no contradiction; another value is: "(B) 7" where 7 is choice D, or no choice
+  if (value < 0 && !/\d/.test(said)) return decided(letter === gold, 'choice')
   return letter === gold || value === gold ? unknown : decided(false, 'choice')
 }
 

@@ -51,7 +51,7 @@ export function afterLetter(answer: string): string {
   return normalise(answer)
     .replace(/^(?:(?:option|choice) )?(?:\\text\{)?(?:\(?[A-Za-z]\)|[A-Za-z][.:])\}?/i, '')
     .replace(/^[A-Z]$/, '')
-    .trim()
+    .replace(/^[*,.:;\s]+/, '')
 }
 
 /** The one choice whose text occurs in `sentence` as words; undefined where none or several do. */

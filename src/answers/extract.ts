@@ -111,7 +111,7 @@ function lastPhrase(text: string): string | undefined {
   const matches = [...tail.matchAll(phrase)].slice(-attempts)
   for (const match of matches.reverse()) {
     const rest = tail.slice(match.index + match[0].length).trimStart()
-    const found = sentence(rest)
+    const found = conclusion(sentence(rest))
     if (found !== '' && !/^(?:not|none of your|unknown)\b/i.test(found)) return found
   }
   return undefined
@@ -124,6 +124,12 @@ function concludingLetter(text: string, choices: readonly string[]): string | un
   const { end } = boxAt(text, lastBox.index + lastBox[0].length)
   const letter = end === undefined ? undefined : lastPhrase(text.slice(end))
   return letter !== undefined && choiceLetter(letter, choices) !== undefined ? letter : undefined
+}
+
+/** `therefore (B)` without its adverb, `1982 with an income of …` without what is told about the number. */
+function conclusion(found: string): string {
+  const bare = found.replace(/^(?:therefore|thus|hence|then|clearly|simply),? /i, '')
+  return /^(\S*\d\S*?),? (?:with|because|since|as|which|where|when|for)\b/.exec(bare)?.[1] ?? bare
 }
 
 /** The first sentence of `text` without its full stop; a point inside a number or a formula ends none, nor does the one of `B. 12`. */
@@ -205,6 +211,11 @@ const formulas = /\$\$?([^$]{1,300})\$\$?|\\\(([\s\S]{1,300}?)\\\)|\\\[([\s\S]{1
 /** The last number, with the formula it ends: 8√3 in "… = 8\sqrt{3}$", not 3. */
 function lastNumber(text: string): string | undefined {
   const tail = text.slice(-4000)
+  // what a conclusion sets in bold is its answer, whatever numbers the sentence goes on to mention
+  const bold = [...tail.slice(-600).matchAll(/\*\*([^*\n]{1,40}?)\*\*/g)]
+    .map((match) => match[1]!)
+    .filter((span) => /\d(?!.*:$)/.test(span))
+  if (bold.length > 0) return bold.at(-1)
   const last = [...tail.matchAll(numeral)].at(-1)
   if (!last) return undefined
   const formula = [...tail.matchAll(formulas)].at(-1)

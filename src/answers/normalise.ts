@@ -90,7 +90,9 @@ const approximately =
  */
 export function normalise(answer: string): string {
   let text = answer.replace(foreign, (character) => characters[character]!)
-  text = text.replace(/√ ?(?:\(([^()]*)\)|(\d+|[a-z]))/g, (_, inside, single) => `\\sqrt{${inside ?? single}}`)
+  text = text
+    .replace(/√ ?(?=\{)/g, '\\sqrt')
+    .replace(/√ ?(?:\(([^()]*)\)|(\d+|[a-z]))/g, (_, inside, single) => `\\sqrt{${inside ?? single}}`)
   text = text
     .replace(/(?<![a-zA-Z\\])sqrt ?\(([^()]*)\)/g, '\\sqrt{$1}')
     .replace(/(?<![a-zA-Z\\])pi(?![a-zA-Z])/g, '\\pi ')

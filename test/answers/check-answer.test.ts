@@ -35,6 +35,7 @@ test('letters and texts that contradict each other are unknown only where one of
   const numbers = ['8', '10', '12']
   expect((await checkAnswer('\\boxed{(A) 12}', 'C', { choices: numbers })).correct).toBe('unknown')
   expect((await checkAnswer('\\boxed{(A) 12}', 'B', { choices: numbers })).correct).toBe(false)
+  expect((await checkAnswer('The answer is (C), twelve of them', 'C', { choices: numbers })).correct).toBe(true)
   expect((await checkAnswer('A', 'B', { choices: ['B', 'A'] })).correct).toBe('unknown')
 })
 

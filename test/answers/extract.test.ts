@@ -21,6 +21,9 @@ test.each([
   ['a decimal at the end of a phrase', 'The final answer is 2.5. Done.', '2.5', 'phrase'],
   ['a phrase on its own line', 'Answer:\n(D)', '(D)', 'phrase'],
   ['the mark of GSM8K', 'She has 18.\n#### 18', '18', 'phrase'],
+  ['the number in bold', 'So there are **3** groups with a bar below 40.', '3', 'last-number'],
+  ['a phrase with an adverb', 'The correct answer is therefore (B).', '(B)', 'phrase'],
+  ['the number and not what is told about it', 'So the answer is 1982 with an income of $931.', '1982', 'phrase'],
   ['the last number of prose', 'There are 3 rows of 4, so 12 in all.', '12', 'last-number'],
   [
     'the formula around the last number',
