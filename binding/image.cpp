@@ -71,9 +71,8 @@ Picture to_picture(const Napi::Value& value) {
   const auto object = to_object(value, "image");
   const Napi::Value data = object.Get("data");
   if (!data.IsTypedArray()) fail("ERR_INVALID_ARGUMENT", "Expected a Uint8Array for image.data");
-  const auto array = data.As<Napi::TypedArray>();
-  const auto* bytes = static_cast<const uint8_t*>(array.ArrayBuffer().Data()) + array.ByteOffset();
-  return {{bytes, bytes + array.ByteLength()},
+  const auto array = data.As<Napi::Uint8Array>();
+  return {{array.Data(), array.Data() + array.ByteLength()},
           to_int(object.Get("width"), "image.width"),
           to_int(object.Get("height"), "image.height")};
 }

@@ -62,14 +62,16 @@ Napi::Value to_typed_array(Napi::Env env, const at::Tensor& tensor) {
 
 // (bytes: TypedArray, dtype, shape) -> tensor. The bytes are copied now: JavaScript may detach the buffer later.
 Napi::Value tensor_from_data(Addon& addon, const Napi::CallbackInfo& info) {
-  const auto data = info[0].As<Napi::TypedArray>();
+  if (!info[0].IsTypedArray()) fail("ERR_INVALID_ARGUMENT", "Expected a typed array for data");
+  // not through ArrayBuffer(), which a shared buffer is none of
+  const auto data = info[0].As<Napi::Uint8Array>();
   const at::ScalarType dtype = to_dtype(info[1]);
   at::Tensor tensor = at::empty(to_ints(info[2], "shape"), at::dtype(dtype));
   if (tensor.nbytes() != data.ByteLength())
     fail("ERR_SHAPE_MISMATCH", "Expected ", tensor.nbytes(), " bytes for shape ", tensor.sizes(), " of ",
          dtype_name(dtype), " but received ", data.ByteLength());
-  const auto* bytes = static_cast<const uint8_t*>(data.ArrayBuffer().Data()) + data.ByteOffset();
-  if (tensor.nbytes() > 0) std::memcpy(tensor.mutable_data_ptr(), bytes, tensor.nbytes());
+  if (tensor.nbytes() > 0) std::memcpy(tensor.mutable_data_ptr(), data.Data(), tensor.nbytes());
+  if (dtype == at::kBool) tensor = tensor.view(at::kByte).ne(0);  // any other byte is no bool
   return wrap_tensor(addon, info.Env(), tensor);
 }
 

@@ -27,14 +27,24 @@ export type TypedArray =
   | Uint8Array
   | Uint16Array
 
-/** The dtype a typed array has when none is named. */
-export function dtypeOf(data: TypedArray): Dtype {
-  if (data instanceof Float64Array) return 'float64'
-  if (data instanceof Float32Array) return 'float32'
-  if (data instanceof BigInt64Array) return 'int64'
-  if (data instanceof Int32Array) return 'int32'
-  if (data instanceof Int16Array) return 'int16'
-  if (data instanceof Int8Array) return 'int8'
-  if (data instanceof Uint16Array) return 'bfloat16'
-  return 'uint8'
+// The first is the dtype an array has when none is named. Half types have no array of their own, so their bits come in a Uint16Array.
+const dtypesOfArrays: [name: string, ...dtypes: Dtype[]][] = [
+  ['Float64Array', 'float64'],
+  ['Float32Array', 'float32'],
+  ['BigInt64Array', 'int64'],
+  ['Int32Array', 'int32'],
+  ['Int16Array', 'int16'],
+  ['Int8Array', 'int8'],
+  ['Uint8Array', 'uint8', 'bool'],
+  ['Uint16Array', 'bfloat16', 'float16'],
+]
+
+/** The typed arrays a tensor can be made of. */
+export const typedArrays = dtypesOfArrays.map(([name]) => name)
+
+/** The dtypes of the tensors that can be made of `data`, the usual one first; none for anything else. */
+export function dtypesOf(data: unknown): readonly Dtype[] {
+  const name = Object.prototype.toString.call(data).slice('[object '.length, -1)
+  // a Buffer is a Uint8Array by this name
+  return (dtypesOfArrays.find(([array]) => array === name)?.slice(1) as Dtype[] | undefined) ?? []
 }

@@ -1,7 +1,7 @@
 import { z } from 'zod'
-import { check, expected } from '../check.ts'
+import { check, describe, expected } from '../check.ts'
 import { type NativeTensor, native, type TensorHandle } from '../native.ts'
-import { type Dtype, dtypeOf, dtypes, type TypedArray } from './dtype.ts'
+import { type Dtype, dtypes, dtypesOf, type TypedArray, typedArrays } from './dtype.ts'
 
 export type Element = number | bigint | boolean
 export type NestedList = Element | NestedList[]
@@ -31,20 +31,20 @@ export class Tensor implements Disposable {
 
   /** Number of elements. */
   numel(): number {
-    return this.shape.reduce((product, size) => product * size, 1)
+    return elementCount(this.shape)
   }
 
   /**
    * The elements in row-major order, copied: float16 and bfloat16 as Float32Array, int64 as BigInt64Array, bool as Uint8Array.
    * Rejects with `ERR_DISPOSED`.
    */
-  data(): Promise<TypedArray> {
-    return native().tensorData(this.handle)
+  async data(): Promise<TypedArray> {
+    return await native().tensorData(this.handle)
   }
 
   /** The elements as stored, little-endian, half types included. */
-  bytes(): Promise<Uint8Array> {
-    return native().tensorBytes(this.handle)
+  async bytes(): Promise<Uint8Array> {
+    return await native().tensorBytes(this.handle)
   }
 
   /** The only element. Rejects with `ERR_SHAPE_MISMATCH` when there are several. */
@@ -82,24 +82,29 @@ export class Tensor implements Disposable {
   }
 }
 
+function elementCount(shape: readonly number[]): number {
+  return shape.reduce((product, size) => product * size, 1)
+}
+
 const Shape = z.array(z.int().min(0))
 
 /**
- * A tensor with a copy of `data`. `dtype` defaults to that of the typed array; a Uint16Array holds the bits of half types.
- * Throws `ERR_SHAPE_MISMATCH` when the shape does not have as many elements.
+ * A tensor with a copy of `data`. `dtype` defaults to that of the typed array; a Uint16Array holds the bits of half types (bfloat16
+ * unless named), a Uint8Array may hold those of bool.
+ * Throws `ERR_UNKNOWN_DTYPE` for a dtype the array does not hold, `ERR_SHAPE_MISMATCH` when the shape does not have as many elements.
  */
-export function tensor(
-  data: TypedArray,
-  shape: readonly number[] = [data.length],
-  dtype: Dtype = dtypeOf(data),
-): Tensor {
-  check(
-    z.custom((value) => ArrayBuffer.isView(value) && !(value instanceof DataView), 'a typed array'),
-    data,
-    'data',
-  )
-  check(z.enum(dtypes), dtype, 'dtype', 'ERR_UNKNOWN_DTYPE')
-  return new Tensor(native().tensorFromData(data, dtype, check(Shape, shape, 'shape')))
+export function tensor(data: TypedArray, shape?: readonly number[], dtype?: Dtype): Tensor {
+  const possible = dtypesOf(data)
+  if (possible.length === 0) throw expected(`a ${typedArrays.join(', ')}`, 'data', data)
+  const chosen = check(z.enum(dtypes), dtype ?? possible[0], 'dtype', 'ERR_UNKNOWN_DTYPE')
+  if (!possible.includes(chosen)) {
+    throw expected(possible.join(' or '), `dtype of ${describe(data)}`, dtype, 'ERR_UNKNOWN_DTYPE')
+  }
+  const sizes = check(Shape, shape ?? [data.length], 'shape')
+  if (elementCount(sizes) !== data.length) {
+    throw expected(`sizes whose product is ${data.length}`, 'shape', shape, 'ERR_SHAPE_MISMATCH')
+  }
+  return new Tensor(native().tensorFromData(data, chosen, sizes))
 }
 
 /** What JavaScript handles of this environment keep alive: live tensors, the bytes of their storages, loaded models. */
