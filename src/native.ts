@@ -154,13 +154,18 @@ export function native(): Native {
   return loaded
 }
 
+/** Throws `ERR_ABORTED` where `signal` has fired already. */
+export function requireNotAborted(signal: AbortSignal | undefined): void {
+  if (signal?.aborted) throw error('ERR_ABORTED', 'The work was aborted before it began', { cause: signal.reason })
+}
+
 /** Work that `signal` aborts: gives `work` a cancellation to pass on, and cancels it when the signal fires. */
 export async function abortable<T>(
   signal: AbortSignal | undefined,
   work: (cancellation: CancellationHandle | undefined) => Promise<T>,
 ): Promise<T> {
   if (!signal) return work(undefined)
-  if (signal.aborted) throw error('ERR_ABORTED', 'The work was aborted before it began', { cause: signal.reason })
+  requireNotAborted(signal)
   const cancellation = native().createCancellation()
   const cancel = () => native().cancel(cancellation)
   signal.addEventListener('abort', cancel, { once: true })

@@ -1,7 +1,9 @@
+import { z } from 'zod'
+import { check } from '../check.ts'
 import type { ModelConfig } from '../checkpoint/config.ts'
 import { error } from '../errors.ts'
 import type { NativeSwap } from '../native.ts'
-import type { Tensor } from '../tensor/tensor.ts'
+import { Tensor } from '../tensor/tensor.ts'
 import { type Inputs, imagePositions } from './inputs.ts'
 import { selectPoints } from './selectors.ts'
 
@@ -24,13 +26,30 @@ export interface SwapIntervention {
 
 export type Intervention = SwapIntervention
 
+const Form = z.strictObject({
+  kind: z.literal('swap'),
+  point: z.string(),
+  positions: z.literal('image'),
+  steps: z.enum(['prefill', 'all']),
+  resample: z.boolean().optional(),
+  source: z.strictObject({
+    inputs: z.custom<Inputs>(
+      (value) => Array.isArray((value as Inputs | undefined)?.inputIds),
+      'inputs of the processor',
+    ),
+    keysValues: z.record(z.string(), z.instanceof(Tensor)),
+  }),
+})
+
 /** Interventions as the engine attaches them: one point each, positions resolved for this prompt. */
 export function resolveInterventions(
   interventions: readonly Intervention[],
   inputs: Inputs,
   context: { config: ModelConfig; points: readonly string[] },
 ): NativeSwap[] {
-  return interventions.flatMap((intervention) => resolveSwap(intervention, inputs, context))
+  return interventions.flatMap((intervention, index) =>
+    resolveSwap(check(Form, intervention, `interventions[${index}]`), inputs, context),
+  )
 }
 
 function resolveSwap(

@@ -4,12 +4,12 @@ import { check, expected } from '../check.ts'
 import { type Checkpoint, openCheckpoint } from '../checkpoint/checkpoint.ts'
 import type { ModelConfig } from '../checkpoint/config.ts'
 import type { GenerationConfig } from '../checkpoint/generation_config.ts'
-import { error } from '../errors.ts'
-import { abortable, type ModelHandle, type NativeReplies, native } from '../native.ts'
+import { error, FrankentorchError } from '../errors.ts'
+import { abortable, type ModelHandle, type NativeReplies, native, requireNotAborted } from '../native.ts'
 import { type FloatingDtype, floatingDtypes } from '../tensor/dtype.ts'
 import { Tensor } from '../tensor/tensor.ts'
 import { GenerateOptions, type Reply, rowOptions } from './generation.ts'
-import { disposeInputs, type Inputs, nativeInputs } from './inputs.ts'
+import { checkedGrids, disposeInputs, type Inputs, nativeInputs } from './inputs.ts'
 import { type Intervention, resolveInterventions } from './interventions.ts'
 import type { Message } from './processor/messages.ts'
 import { createProcessor, type Processor } from './processor/processor.ts'
@@ -88,6 +88,7 @@ export class VisionLanguageModel implements AsyncDisposable {
    */
   static async load(directory: string, options: LoadOptions = {}): Promise<VisionLanguageModel> {
     const { device, signal, ...rest } = check(LoadOptions, options)
+    requireNotAborted(signal)
     const checkpoint = await openCheckpoint(directory)
     const dtype = rest.dtype ?? storedDtype(checkpoint)
     const processor = await createProcessor(checkpoint.directory)
@@ -114,10 +115,11 @@ export class VisionLanguageModel implements AsyncDisposable {
 
   /**
    * The reply to one conversation. Greedy unless `temperature` says otherwise; stop ids and repetition penalty come from generation_config.json.
-   * When aborted it rejects with `ERR_ABORTED`, whose `reply` property holds what was generated until then.
+   * When aborted it rejects with `ERR_ABORTED`, whose `reply` holds what was generated until then (absent while images are still read).
    */
   async generate(prompt: readonly Message[] | Inputs, options: GenerateOptions = {}): Promise<Reply> {
-    return this.#withInputs(prompt, (inputs) => this.#reply(inputs, check(GenerateOptions, options)))
+    const checked = check(GenerateOptions, options)
+    return this.#withInputs(prompt, checked.signal, (inputs) => this.#reply(inputs, checked))
   }
 
   /** The reply piece by piece, as text that is whole characters. Ending the loop early stops the generation within a token. */
@@ -130,7 +132,7 @@ export class VisionLanguageModel implements AsyncDisposable {
     const signal = checked.signal ? AbortSignal.any([checked.signal, stop.signal]) : stop.signal
     const decoder = this.processor.tokenizer.streamDecoder({ skipSpecialTokens: true })
     const queue = new TokenQueue()
-    const reply = this.#withInputs(prompt, (inputs) =>
+    const reply = this.#withInputs(prompt, signal, (inputs) =>
       this.#reply(inputs, { ...checked, signal }, (_, token) => queue.push(token)),
     )
     reply.then(
@@ -151,16 +153,20 @@ export class VisionLanguageModel implements AsyncDisposable {
     }
   }
 
-  /** The new token ids of every row, the stop token included. */
+  /** The new token ids of every row, the stop token included. When aborted it rejects with `ERR_ABORTED`, whose `tokenIds` are those until then. */
   async generateIds(inputs: Inputs, options: GenerateOptions = {}): Promise<number[][]> {
-    const { rows } = await this.#generate(inputs, check(GenerateOptions, options))
-    return rows.map(({ tokenIds }) => tokenIds)
+    const checked = check(GenerateOptions, options)
+    const { rows } = await this.#generate(inputs, checked)
+    const tokenIds = rows.map(({ tokenIds }) => tokenIds)
+    if (rows.every(({ finishReason }) => finishReason !== 'aborted')) return tokenIds
+    throw Object.assign(aborted(tokenIds.flat().length, checked.signal), { tokenIds })
   }
 
   /** One forward pass over a prompt of one row. Its tensors are the caller's to dispose. */
   async forward(prompt: readonly Message[] | Inputs, options: ForwardOptions = {}): Promise<ForwardOutput> {
-    return this.#withInputs(prompt, async (inputs) => {
-      if (inputs.inputIds.length !== 1) throw expected('one row (see forwardBatch)', 'inputs', inputs.inputIds.length)
+    const { signal } = check(ForwardOptions, options)
+    return this.#withInputs(prompt, signal, async (inputs) => {
+      if (inputs.inputIds?.length !== 1) throw expected('one row (see forwardBatch)', 'inputs', inputs.inputIds)
       return (await this.forwardBatch(inputs, options))[0]!
     })
   }
@@ -168,14 +174,14 @@ export class VisionLanguageModel implements AsyncDisposable {
   /** One forward pass over all rows at once, without padding: one output for each. */
   async forwardBatch(inputs: Inputs, options: ForwardOptions = {}): Promise<ForwardOutput[]> {
     const { capture, interventions, signal } = check(ForwardOptions, options)
+    const handle = this.#live()
     const points = this.#pointNames()
+    const checked = nativeInputs(this.config, inputs)
     const attached = {
       capture: selectPoints(capture, { names: points, numHiddenLayers: this.config.numHiddenLayers }),
       swaps: resolveInterventions(interventions, inputs, { config: this.config, points }),
     }
-    const rows = await abortable(signal, (cancellation) =>
-      native().forward(this.#live(), nativeInputs(inputs), attached, cancellation),
-    )
+    const rows = await abortable(signal, (cancellation) => native().forward(handle, checked, attached, cancellation))
     return rows.map(({ logits, positionIds, captured }) => ({
       logits: new Tensor(logits),
       positionIds: new Tensor(positionIds),
@@ -185,7 +191,7 @@ export class VisionLanguageModel implements AsyncDisposable {
 
   /** How the vision tower reorders merge cells into windows: the cell at each place, and patch counts up to each window's end. */
   visionLayout(gridThw: readonly (readonly number[])[]): { windowIndex: number[]; cuWindowSeqlens: number[] } {
-    return native().visionLayout(this.#live(), gridThw)
+    return native().visionLayout(this.#live(), checkedGrids(this.config, gridThw))
   }
 
   /** Releases the weights once the work queued before is done. Later calls reject with `ERR_DISPOSED`. */
@@ -209,10 +215,14 @@ export class VisionLanguageModel implements AsyncDisposable {
   }
 
   // Inputs made here from messages are disposed here; those a caller made are the caller's.
-  async #withInputs<T>(prompt: readonly Message[] | Inputs, use: (inputs: Inputs) => Promise<T>): Promise<T> {
+  async #withInputs<T>(
+    prompt: readonly Message[] | Inputs,
+    signal: AbortSignal | undefined,
+    use: (inputs: Inputs) => Promise<T>,
+  ): Promise<T> {
     this.#live()
-    if ('inputIds' in prompt) return use(prompt)
-    const inputs = await this.processor.prepare(prompt)
+    if (isInputs(prompt)) return use(prompt)
+    const inputs = await this.processor.prepare(prompt, { signal })
     try {
       return await use(inputs)
     } finally {
@@ -225,7 +235,7 @@ export class VisionLanguageModel implements AsyncDisposable {
     options: z.output<typeof GenerateOptions>,
     onToken?: (row: number, token: number) => void,
   ): Promise<Reply> {
-    if (inputs.inputIds.length !== 1) throw expected('one row (see generateIds)', 'inputs', inputs.inputIds.length)
+    if (inputs.inputIds?.length !== 1) throw expected('one row (see generateIds)', 'inputs', inputs.inputIds)
     const { rows, timings } = await this.#generate(inputs, options, onToken)
     const { tokenIds, finishReason } = rows[0]!
     const decoded = tokenIds.length - 1
@@ -236,27 +246,43 @@ export class VisionLanguageModel implements AsyncDisposable {
       finishReason,
       timings: { ...timings, decodeTokensPerS: decoded > 0 ? decoded / timings.decodeS : 0 },
     }
-    if (finishReason === 'aborted') {
-      const aborted = error('ERR_ABORTED', `The generation was aborted after ${tokenIds.length} tokens`, {
-        cause: options.signal?.reason,
-      })
-      throw Object.assign(aborted, { reply })
-    }
+    if (finishReason === 'aborted') throw Object.assign(aborted(tokenIds.length, options.signal), { reply })
     return reply
   }
 
-  #generate(
+  async #generate(
     inputs: Inputs,
     options: z.output<typeof GenerateOptions>,
     onToken?: (row: number, token: number) => void,
   ): Promise<NativeReplies> {
+    const handle = this.#live()
+    const checked = nativeInputs(this.config, inputs)
     const rows = rowOptions(options, this.generationConfig, inputs.inputIds.length)
     const context = { config: this.config, points: this.#pointNames() }
     const swaps = resolveInterventions(options.interventions, inputs, context)
-    return abortable(options.signal, (cancellation) =>
-      native().generate(this.#live(), nativeInputs(inputs), rows, { swaps }, cancellation, onToken),
-    )
+    try {
+      return await abortable(options.signal, (cancellation) =>
+        native().generate(handle, checked, rows, { swaps }, cancellation, onToken),
+      )
+    } catch (thrown) {
+      // The engine hands over the tokens of a generation that was aborted; one that never began has none.
+      if (!isAborted(thrown)) throw thrown
+      const none = { tokenIds: [], finishReason: 'aborted' as const }
+      return { rows: rows.map(() => none), timings: { visionS: 0, prefillS: 0, decodeS: 0 } }
+    }
   }
+}
+
+function isInputs(prompt: unknown): prompt is Inputs {
+  return typeof prompt === 'object' && prompt !== null && 'inputIds' in prompt
+}
+
+function isAborted(thrown: unknown): boolean {
+  return thrown instanceof FrankentorchError && thrown.code === 'ERR_ABORTED'
+}
+
+function aborted(tokens: number, signal: AbortSignal | undefined): Error {
+  return error('ERR_ABORTED', `The generation was aborted after ${tokens} tokens`, { cause: signal?.reason })
 }
 
 function storedDtype({ entries, directory }: Checkpoint): FloatingDtype {
