@@ -6,7 +6,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -14,10 +13,6 @@
 
 namespace frankentorch {
 namespace {
-
-[[noreturn]] void refuse(const char* code, const std::string& path, const std::string& what) {
-  throw Error(code, path + ": " + what);
-}
 
 std::string system_message(const char* call) {
   return std::string(call) + " failed: " + std::strerror(errno);
@@ -43,19 +38,18 @@ int64_t checked_numel(at::IntArrayRef shape) {
 
 std::shared_ptr<MappedFile> MappedFile::open(const std::string& path, uint64_t expected_size) {
   Descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
-  if (file.fd < 0) refuse("ERR_CHECKPOINT_NOT_FOUND", path, system_message("open"));
+  if (file.fd < 0) fail("ERR_CHECKPOINT_NOT_FOUND", path, ": ", system_message("open"));
   struct stat status {};
-  if (::fstat(file.fd, &status) != 0) refuse("ERR_CHECKPOINT_CORRUPT", path, system_message("fstat"));
+  if (::fstat(file.fd, &status) != 0) fail("ERR_CHECKPOINT_CORRUPT", path, ": ", system_message("fstat"));
   const auto size = static_cast<uint64_t>(status.st_size);
   if (size != expected_size || size == 0) {
-    refuse("ERR_CHECKPOINT_CORRUPT", path,
-           "expected " + std::to_string(expected_size) + " bytes but found " + std::to_string(size) +
-               " (was it replaced while it was being opened?)");
+    fail("ERR_CHECKPOINT_CORRUPT", path, ": expected ", expected_size, " bytes but found ", size,
+         " (was it replaced while it was being opened?)");
   }
   // No swap is reserved for the copies that private writable pages may need: almost none is ever written.
   void* data = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_NORESERVE, file.fd, 0);
   if (data == MAP_FAILED) {
-    refuse(errno == ENOMEM ? "ERR_OUT_OF_MEMORY" : "ERR_CHECKPOINT_CORRUPT", path, system_message("mmap"));
+    fail(errno == ENOMEM ? "ERR_OUT_OF_MEMORY" : "ERR_CHECKPOINT_CORRUPT", path, ": ", system_message("mmap"));
   }
   return std::shared_ptr<MappedFile>(new MappedFile(path, static_cast<uint8_t*>(data), size));
 }
@@ -67,21 +61,13 @@ MappedFile::~MappedFile() {
   ::munmap(data_, size_);
 }
 
-void MappedFile::will_need(uint64_t begin, uint64_t end) const {
-  static const auto page = static_cast<uint64_t>(::sysconf(_SC_PAGESIZE));
-  const uint64_t first = begin / page * page;
-  end = std::min(end, size_);
-  if (first < end) ::madvise(data_ + first, end - first, MADV_WILLNEED);
-}
-
 at::Tensor tensor_at(std::shared_ptr<MappedFile> file, at::ScalarType dtype, at::IntArrayRef shape, uint64_t begin) {
   const int64_t numel = checked_numel(shape);
   const uint64_t element = c10::elementSize(dtype);
   const uint64_t available = begin <= file->size() ? file->size() - begin : 0;
   if (numel < 0 || static_cast<uint64_t>(numel) > available / element) {
-    refuse("ERR_CHECKPOINT_CORRUPT", file->path(),
-           "a parameter at byte " + std::to_string(begin) + " reaches past the end (" + std::to_string(file->size()) +
-               " bytes)");
+    fail("ERR_CHECKPOINT_CORRUPT", file->path(), ": a parameter at byte ", begin, " reaches past the end (",
+         file->size(), " bytes)");
   }
   uint8_t* data = file->data() + begin;
   const auto options = at::TensorOptions().dtype(dtype);

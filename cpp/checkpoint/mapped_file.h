@@ -24,9 +24,6 @@ class MappedFile {
   uint64_t size() const noexcept { return size_; }
   uint8_t* data() const noexcept { return data_; }
 
-  // Asks the kernel to read bytes [begin, end) ahead; returns without waiting for the disk.
-  void will_need(uint64_t begin, uint64_t end) const;
-
  private:
   MappedFile(std::string path, uint8_t* data, uint64_t size);
 

@@ -1,5 +1,5 @@
 import type { ModelConfig } from './config.ts'
-import type { VisionConfig } from './vision_config.ts'
+import type { VisionConfig } from './vision-config.ts'
 
 type Parameters = [name: string, shape: number[]][]
 

@@ -6,7 +6,7 @@ import { error } from '../errors.ts'
 import { expectedParameters } from './architecture.ts'
 import { type ModelConfig, readConfig } from './config.ts'
 import { contentHash, fingerprint, sameBytes } from './content.ts'
-import { type GenerationConfig, readGenerationConfig } from './generation_config.ts'
+import { type GenerationConfig, readGenerationConfig } from './generation-config.ts'
 import { internalName, isIgnored, type Layout, layoutOf } from './names.ts'
 import { listed, readWeights, type WeightEntry, type Weights } from './weights.ts'
 

@@ -4,7 +4,7 @@ import { type FloatingDtype, floatingDtypes } from '../tensor/dtype.ts'
 import { type Fields, fieldsOf } from './fields.ts'
 import { isObject, type JsonObject, readJsonObject, shown } from './json.ts'
 import { type Rotary, readRotary } from './rotary.ts'
-import { readVisionConfig, type VisionConfig } from './vision_config.ts'
+import { readVisionConfig, type VisionConfig } from './vision-config.ts'
 
 export const architectures = ['Qwen2_5_VLForConditionalGeneration', 'Qwen2ForCausalLM'] as const
 export type Architecture = (typeof architectures)[number]

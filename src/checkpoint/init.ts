@@ -4,11 +4,11 @@ import { check } from '../check.ts'
 import { error } from '../errors.ts'
 import { floatingDtypes } from '../tensor/dtype.ts'
 import { expectedParameters } from './architecture.ts'
-import { newConfig } from './init_config.ts'
-import { writeSideFiles } from './init_files.ts'
+import { newConfig } from './init-config.ts'
+import { writeSideFiles } from './init-files.ts'
 import { storedName } from './names.ts'
-import { writeDirectory } from './output_directory.ts'
-import { type RandomParameter, randomBytes } from './random_weights.ts'
+import { writeDirectory } from './output-directory.ts'
+import { type RandomParameter, randomWeights } from './random-weights.ts'
 import { elementCount } from './safetensors.ts'
 import { defaultShardBytes, totalBytes, writeJson, writeWeights } from './writer.ts'
 
@@ -59,8 +59,7 @@ export async function initCheckpoint(
   await writeDirectory(out, bytes + sideFileBytes, async (directory) => {
     await writeJson(path.join(directory, 'config.json'), json)
     await writeSideFiles(directory, config, ids, tokenizer)
-    const write = (parameter: RandomParameter) => randomBytes(parameter, { seed, std })
-    await writeWeights(directory, parameters, write, { maxShardBytes, signal, onProgress })
+    await writeWeights(directory, parameters, randomWeights({ seed, std }), { maxShardBytes, signal, onProgress })
   })
   const count = parameters.reduce((sum, { shape }) => sum + elementCount(shape)!, 0)
   return { directory: path.resolve(out), parameters: count, bytes }

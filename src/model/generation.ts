@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import type { GenerationConfig } from '../checkpoint/generation_config.ts'
+import type { GenerationConfig } from '../checkpoint/generation-config.ts'
 import type { NativeRowOptions } from '../native.ts'
 import type { Intervention } from './interventions.ts'
 

@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { writeDirectory } from '../../src/checkpoint/output_directory.ts'
+import { writeDirectory } from '../../src/checkpoint/output-directory.ts'
 import { readSafetensorsHeader } from '../../src/checkpoint/safetensors.ts'
 import { planShards, type TensorSpec, writeSafetensors, writeWeights } from '../../src/checkpoint/writer.ts'
 import { temporaryDirectory } from './files.ts'

@@ -1,6 +1,6 @@
 import { error } from '../errors.ts'
 import { type ModelConfig, parseConfig } from './config.ts'
-import { readTokenizer, type TokenIds } from './init_files.ts'
+import { readTokenizer, type TokenIds } from './init-files.ts'
 import { isObject, type JsonObject, readJsonObject } from './json.ts'
 
 /** The config.json of a new checkpoint, as it will be written and as the engine reads it. */

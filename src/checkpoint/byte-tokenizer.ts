@@ -1,4 +1,4 @@
-import { chatTemplate } from './chat_template.ts'
+import { chatTemplate } from './chat-template.ts'
 
 // In the order of Qwen2.5; the last eight are ordinary text to whoever skips special tokens.
 const specialTokens = [
