@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "kernels/small_batch_linear.h"
 #include "model/parameters.h"
 #include "pch.h"
 
@@ -24,14 +25,20 @@ inline at::Tensor take_rows(const at::Tensor& x, const at::Tensor& rows) {
   return at::index(x, {rows});
 }
 
-// y = x Wᵀ + b
+// y = x Wᵀ + b. x: [rows, in], w: [out, in]
+inline at::Tensor linear(const at::Tensor& x, const at::Tensor& w, const at::Tensor& b = {}) {
+  return has_small_batch_linear(x, w) ? small_batch_linear(x, w, b) : at::linear(x, w, b);
+}
+
 class Linear {
  public:
   Linear(const Parameters& parameters, const std::string& name)
       : weight_(&parameters[name + ".weight"]),
         bias_(parameters.contains(name + ".bias") ? &parameters[name + ".bias"] : nullptr) {}
 
-  at::Tensor operator()(const at::Tensor& x) const { return at::linear(x, *weight_, bias_ ? *bias_ : at::Tensor()); }
+  at::Tensor operator()(const at::Tensor& x) const {
+    return frankentorch::linear(x, *weight_, bias_ ? *bias_ : at::Tensor());
+  }
 
  private:
   const at::Tensor* weight_;

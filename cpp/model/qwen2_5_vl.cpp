@@ -84,8 +84,9 @@ at::Tensor Qwen2_5_VL::decode(at::Tensor x, Batch& batch, Turn& turn, Observer* 
 
 at::Tensor Qwen2_5_VL::logits(const at::Tensor& hidden, const Batch& batch, Observer* observer) const {
   if (observer) observer->enter(&batch);
-  return Points(observer).through(
-      "lm_head", hidden, [&](const at::Tensor& hidden, const Points&) { return at::linear(hidden, *lm_head_); });
+  return Points(observer).through("lm_head", hidden, [&](const at::Tensor& hidden, const Points&) {
+    return frankentorch::linear(hidden, *lm_head_);
+  });
 }
 
 }  // namespace frankentorch
