@@ -54,7 +54,10 @@ const name =
 
 function compareEquations(a: Answer, b: Answer, comparison: Comparison): Verdict {
   if (a.kind === 'equation' && b.kind === 'equation') {
-    if (a.left.replace(/\s/g, '') === b.left.replace(/\s/g, '')) return compare(a.right, b.right, comparison)
+    const lefts = [a.left, b.left].map((left) => left.replace(/\s/g, ''))
+    // `f(x) = 2x` and `y = 2x` define one function
+    const defines = lefts.some((left) => /^[a-zA-Z]\([a-z]\)$/.test(left)) && lefts.every((left) => name.test(left))
+    if (lefts[0] === lefts[1] || defines) return compare(a.right, b.right, comparison)
     if (!isQuantity(a.right) || !isQuantity(b.right)) return unknown
     return comparison.equations(a.text, b.text)
   }

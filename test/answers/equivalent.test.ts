@@ -14,6 +14,7 @@ test.each([
   ['\\begin{bmatrix} 1 & \\frac12 \\end{bmatrix}', '\\begin{pmatrix} 1 & 0.5 \\end{pmatrix}'],
   ['(-\\infty,2)\\cup(3,\\infty)', 'x<2 \\text{ or } x>3'],
   ['y=2x', '2x-y=0'],
+  ['f(x)=2x', 'y=2x'],
   ['1,234', '1234'],
   ['1,234', '1, 234'],
 ])('%s is %s', async (a, b) => {
