@@ -228,5 +228,5 @@ describe('whatever the bytes, a header is read or refused with a code', () => {
       expect(() => parse(valid.subarray(0, length))).toThrowError(FrankentorchError)
   })
 
-  test('objects nested a million deep', () => survives(safetensorsBytes(`{"a":${'['.repeat(1e6)}${']'.repeat(1e6)}}`)))
+  test('objects nested 100,000 deep', () => survives(safetensorsBytes(`{"a":${'['.repeat(1e5)}${']'.repeat(1e5)}}`)))
 })
