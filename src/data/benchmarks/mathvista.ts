@@ -3,7 +3,7 @@ import { choiceLetter as choiceIndex, choiceNamed } from '../../answers/choices.
 import { check } from '../../check.ts'
 import { defineBenchmark, type Item, identifier } from '../benchmark.ts'
 import { choiceLetter } from '../prompt.ts'
-import { editDistance } from './edit-distance.ts'
+import { editDistance } from '../../edit-distance.ts'
 import { pythonFloat, pythonInteger, pythonText, roundHalfEven } from './python-number.ts'
 import { lastNumber, stated } from './stated.ts'
 
