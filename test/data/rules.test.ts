@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { editDistance } from '../../src/data/benchmarks/edit-distance.ts'
+import { editDistance } from '../../src/edit-distance.ts'
 import { bracedFractions, normaliseLatex } from '../../src/data/benchmarks/latex-normal.ts'
 import { latexValue } from '../../src/data/benchmarks/latex-value.ts'
 import { equalMathVision, extractMathVision } from '../../src/data/benchmarks/mathvision-rule.ts'
