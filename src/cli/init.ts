@@ -1,5 +1,4 @@
 import { Command, Option } from 'commander'
-import { initCheckpoint } from '../checkpoint/init.ts'
 import { type FloatingDtype, floatingDtypes } from '../tensor/dtype.ts'
 import { interruption } from './interrupt.ts'
 import { integer, jsonOption } from './options.ts'
@@ -38,6 +37,7 @@ async function init(options: InitCommandOptions, command: Command): Promise<void
   const { json, ...given } = options
   const progress = terminal.progress('megabytes')
   const megabytes = (bytes: number) => Math.round(bytes / 1e6)
+  const { initCheckpoint } = await import('../checkpoint/init.ts')
   const written = await initCheckpoint({
     ...given,
     signal: interruption,

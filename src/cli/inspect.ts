@@ -1,5 +1,5 @@
 import { Command } from 'commander'
-import { type Inspection, inspectCheckpoint } from '../checkpoint/inspect.ts'
+import type { Inspection } from '../checkpoint/inspect.ts'
 import { type ErrorCode, error } from '../errors.ts'
 import { jsonOption } from './options.ts'
 import { snakeCase } from './snake-case.ts'
@@ -16,6 +16,7 @@ export function inspectCommand(): Command {
 }
 
 async function inspect(directory: string, options: { json?: boolean }): Promise<void> {
+  const { inspectCheckpoint } = await import('../checkpoint/inspect.ts')
   const inspection = await inspectCheckpoint(directory)
   process.stdout.write(`${options.json ? JSON.stringify(snakeCase(inspection), null, 2) : describe(inspection)}\n`)
   const [problem] = inspection.problems

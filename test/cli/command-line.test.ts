@@ -1,6 +1,10 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createInterface } from 'node:readline'
+import { text } from 'node:stream/consumers'
 import { beforeAll, expect, test } from 'vitest'
 import { program } from '../../src/cli/program.ts'
-import { compile, frankentorch } from './frankentorch.ts'
+import { compile, frankentorch, inThisProcess, start } from './frankentorch.ts'
 
 beforeAll(compile)
 
@@ -13,7 +17,7 @@ function commands(parent = program(), words: string[] = []): { words: string[]; 
 }
 
 test.each(commands())('help of $words: every option is described, and an example is shown', async ({ words, help }) => {
-  const { code, stdout, stderr } = await frankentorch([...words, '--help'])
+  const { code, stdout, stderr } = await inThisProcess([...words, '--help'])
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
   expect(stdout).toContain(`Usage: frankentorch ${words.join(' ')}`)
   expect(stdout).toContain(`Example:\n  $ frankentorch ${words.join(' ')}`)
@@ -48,8 +52,14 @@ const usage: [string, string[], string][] = [
 ]
 
 test.each(usage)('%s is wrong usage: exit 2, the reason on stderr, nothing on stdout', async (_, words, message) => {
-  const { code, stdout, stderr } = await frankentorch(words)
+  const { code, stdout, stderr } = await inThisProcess(words)
   expect(stderr).toContain(message)
+  expect({ code, stdout }).toEqual({ code: 2, stdout: '' })
+})
+
+test('a process exits 2 on wrong usage', async () => {
+  const { code, stdout, stderr } = await frankentorch(['generate', '--prompt', 'x'])
+  expect(stderr).toBe("error: required option '--model <dir>' not specified\n(--help shows the options)\n")
   expect({ code, stdout }).toEqual({ code: 2, stdout: '' })
 })
 
@@ -59,4 +69,28 @@ test('what fails exits 1 with one line that names the code; DEBUG adds the stack
   expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
   expect(stderr).toMatch(/^error: Cannot read \/nowhere\.json: .* \(ERR_MESSAGES\)\n$/)
   expect((await frankentorch(words, { env: { DEBUG: '1' } })).stderr).toContain('at ')
+})
+
+test('the first signal lets a command end in order, the second kills it', async () => {
+  const interrupt = new URL('../../dist/cli/interrupt.js', import.meta.url).href
+  const script = `
+    const { interruption, listenForInterrupts } = await import('${interrupt}')
+    listenForInterrupts()
+    interruption.addEventListener('abort', () => console.log('aborted'))
+    setInterval(() => {}, 1000)
+    console.log('ready')`
+  const child = spawn(process.execPath, ['--input-type=module', '-e', script], { stdio: ['ignore', 'pipe', 'ignore'] })
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
+  expect((await lines.next()).value).toBe('ready')
+  child.kill('SIGINT')
+  expect((await lines.next()).value).toBe('aborted')
+  child.kill('SIGTERM')
+  expect(await once(child, 'exit')).toEqual([null, 'SIGTERM'])
+})
+
+test('a reader that has seen enough does not make a command fail', async () => {
+  const child = start(['probe', 'vision', '--help'])
+  child.stdout.destroy()
+  const [stderr, [code]] = await Promise.all([text(child.stderr), once(child, 'exit')])
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
 })

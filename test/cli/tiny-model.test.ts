@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { readSafetensorsHeader } from '../../src/checkpoint/safetensors.ts'
 import { program } from '../../src/cli/program.ts'
-import { compile, finish, frankentorch, start } from './frankentorch.ts'
+import { compile, finish, frankentorch, inThisProcess, start } from './frankentorch.ts'
 
 const fixtures = fileURLToPath(new URL('../fixtures/', import.meta.url))
 const model = join(fixtures, 'models/hub-tied')
@@ -85,7 +85,7 @@ test('--messages is the same conversation, its images found beside the file, sna
     { type: 'text', text: 'Count the shapes.' },
   ]
   writeFileSync(file, JSON.stringify({ messages: [{ role: 'user', content }] }))
-  const { stdout } = await frankentorch([
+  const { stdout } = await inThisProcess([
     'generate',
     '--model',
     model,
@@ -114,7 +114,7 @@ test('capture writes logits, ids, positions and points with a batch axis of 1', 
     '--out',
     out,
   ]
-  const { code, stdout } = await frankentorch([...words, '--json'])
+  const { code, stdout } = await inThisProcess([...words, '--json'])
   expect(code).toBe(0)
   const { tensors } = await readSafetensorsHeader(out)
   const shapes = Object.fromEntries(tensors.map(({ storedName, dtype, shape }) => [storedName, { dtype, shape }]))
@@ -145,23 +145,23 @@ test('probe vision prints a table and the directory, --json the summary; a secon
     '--out',
     out,
   ]
-  const first = await frankentorch(words)
+  const first = await inThisProcess(words)
   expect(first.code).toBe(0)
   expect(first.stdout).toMatch(/^layer {2}counting\n {4}0 .* %\n {4}2 .* %\n\n.*probe\n$/)
   expect(first.stderr).toContain('pairs: 2 of 2')
   const before = contents(out)
-  const again = await frankentorch([...words, '--json', '--quiet'])
+  const again = await inThisProcess([...words, '--json', '--quiet'])
   expect(again).toMatchObject({ code: 0, stderr: '' })
   expect(JSON.parse(again.stdout)).toEqual(JSON.parse(before['layer_swap_summary.json']!))
   expect(contents(out)).toEqual(before)
-  const other = await frankentorch([...words, '--compat'])
+  const other = await inThisProcess([...words, '--compat'])
   expect(other).toMatchObject({ code: 1, stdout: '' })
   expect(other.stderr).toContain('arguments.compat = false, this one has true')
   expect(other.stderr).toContain('(ERR_RUN_MISMATCH)')
 }, 30_000)
 
 test('a probe interrupted in the middle exits 130, and the same command ends byte-identical', async () => {
-  const data = swapData(12, ['counting', 'ocr'])
+  const data = swapData(4, ['counting', 'ocr'])
   const words = (out: string) => [
     'probe',
     'vision',
@@ -170,12 +170,12 @@ test('a probe interrupted in the middle exits 130, and the same command ends byt
     '--data',
     data,
     '--max-new-tokens',
-    '24',
+    '16',
     '--out',
     out,
   ]
   const [undisturbed, out] = [join(scratch, 'undisturbed'), join(scratch, 'interrupted')]
-  expect((await frankentorch(words(undisturbed))).code).toBe(0)
+  expect((await inThisProcess(words(undisturbed))).code).toBe(0)
   const child = start(words(out))
   await waitForLine(join(out, 'layer_swap_results.jsonl'))
   child.kill('SIGINT')
@@ -185,30 +185,22 @@ test('a probe interrupted in the middle exits 130, and the same command ends byt
   expect(contents(out)['layer_swap_results.jsonl']!.length).toBeLessThan(
     contents(undisturbed)['layer_swap_results.jsonl']!.length,
   )
-  expect((await frankentorch(words(out))).code).toBe(0)
+  expect((await inThisProcess(words(out))).code).toBe(0)
   expect(contents(out)).toEqual(contents(undisturbed))
 }, 60_000)
 
-test('an interrupted generation says so in JSON and exits 130; a second signal kills', async () => {
+test('an interrupted generation exits 130', async () => {
   const long = ['generate', '--model', model, '--prompt', 'x', '--max-new-tokens', '100000']
-  const first = start([...long])
-  await once(first.stdout!, 'data')
-  first.kill('SIGINT')
-  expect(await finish(first)).toMatchObject({ code: 130 })
-  const second = start([...long])
-  await once(second.stdout!, 'data')
-  second.kill('SIGSTOP')
-  second.kill('SIGINT')
-  second.kill('SIGTERM')
-  second.kill('SIGCONT')
-  const { code, signal } = await finish(second)
-  expect(code === 130 || signal !== null).toBe(true)
+  const streaming = start(long)
+  await once(streaming.stdout, 'data')
+  streaming.kill('SIGINT')
+  expect(await finish(streaming)).toMatchObject({ code: 130, stderr: expect.stringContaining('(ERR_ABORTED)') })
 }, 30_000)
 
 test('a probe of which no pair can be answered fails', async () => {
   const data = swapData(2)
   writeFileSync(join(data, 'pair-target.png'), 'no image')
-  const { code, stderr } = await frankentorch([
+  const { code, stderr } = await inThisProcess([
     'probe',
     'vision',
     '--model',
@@ -238,7 +230,7 @@ test.each([
   ],
   [['probe', 'vision', '--model', model, '--data', '/nowhere', '--out', join(scratch, 'z')], 1, 'ERR_DATA'],
 ])('%j exits %i with %s', async (words, code, name) => {
-  const result = await frankentorch(words)
+  const result = await inThisProcess(words)
   expect(result.stderr).toContain(`(${name})`)
   expect(result.code).toBe(code)
 })
@@ -257,8 +249,9 @@ function split(line: string): string[] {
   return [...line.matchAll(/"([^"]*)"|(\S+)/g)].map(([, quoted, word]) => quoted ?? word!)
 }
 
-test.each(examples())(
-  'the example of the help runs: %s %s %s %s %s %s',
+// The world needs no model, and its own tests draw it.
+test.each(examples().filter(([name]) => name !== 'world'))(
+  'the example of the help runs: %s %s',
   async (...words) => {
     const cwd = mkdtempSync(join(scratch, 'example-'))
     symlinkSync(model, join(cwd, 'Qwen2.5-VL-3B-Instruct'))
