@@ -1,7 +1,8 @@
 // Which layers carry what the image says? Swaps the image's keys and values from each layer on and prints how often the answer changes.
 //
-//   node examples/probe-vision.js MODEL DATA OUT
+//   node examples/probe-vision.ts MODEL DATA OUT
 //
+// Node 24 runs this file as it stands; in a project of your own import from 'frankentorch'.
 // DATA holds <task>/data.jsonl with pairs of images; `frankentorch world --out world` draws some (world/swap).
 
 import { probe, VisionLanguageModel } from '../src/index.ts'
