@@ -62,7 +62,7 @@ class RowBuilder {
   void finish(RowLayout& row) const {
     row.position_ids =
         at::stack({at::tensor(axes_[0], at::kLong), at::tensor(axes_[1], at::kLong), at::tensor(axes_[2], at::kLong)});
-    row.next_position = largest_ + 1;
+    row.next_position = next_;
   }
 
  private:
@@ -70,12 +70,10 @@ class RowBuilder {
     axes_[0].push_back(t);
     axes_[1].push_back(h);
     axes_[2].push_back(w);
-    largest_ = std::max({largest_, t, h, w});
   }
 
   std::vector<int64_t> axes_[3];
   int64_t next_ = 0;
-  int64_t largest_ = -1;
 };
 
 }  // namespace

@@ -16,8 +16,10 @@ struct VisualToken {
 };
 
 struct RowLayout {
-  at::Tensor position_ids;    // [3, tokens] int64: temporal, height, width
-  int64_t next_position = 0;  // of the first generated token, on all three axes
+  at::Tensor position_ids;  // [3, tokens] int64: temporal, height, width
+  // Of the first generated token, on all three axes: where one more token of text would stand, as in transformers'
+  // generate. That need not be the largest: the frames of a slow video reach beyond the text that follows them.
+  int64_t next_position = 0;
   std::vector<VisualToken> images;
   std::vector<VisualToken> videos;
 };
