@@ -42,6 +42,7 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   define_models(exports, *addon);
   define_images(exports, *addon);
   define_checkpoint(exports, *addon);
+  define_programs(exports, *addon);
   return exports;
 }
 

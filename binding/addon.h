@@ -5,8 +5,10 @@
 #include <atomic>
 #include <memory>
 
+#include "convert.h"
 #include "engine.h"
 #include "failures.h"
+#include "handle.h"
 #include "tensors.h"
 
 namespace frankentorch::binding {
@@ -32,10 +34,16 @@ void define(Napi::Object exports, const char* name, Addon& addon) {
                         name, &addon));
 }
 
+// What a job takes as its last argument; null where the caller gave none.
+inline std::shared_ptr<Cancellation> to_cancellation(const Napi::Value& value) {
+  return is_given(value) ? unwrap<Cancellation>(value, "cancellation") : nullptr;
+}
+
 // One per file of this folder.
 void define_tensors(Napi::Object exports, Addon& addon);
 void define_models(Napi::Object exports, Addon& addon);
 void define_images(Napi::Object exports, Addon& addon);
 void define_checkpoint(Napi::Object exports, Addon& addon);
+void define_programs(Napi::Object exports, Addon& addon);
 
 }  // namespace frankentorch::binding

@@ -27,10 +27,6 @@ class LoadedModel {
   std::shared_ptr<std::atomic<int64_t>> live_;
 };
 
-std::shared_ptr<Cancellation> to_cancellation(const Napi::Value& value) {
-  return is_given(value) ? unwrap<Cancellation>(value, "cancellation") : nullptr;
-}
-
 // (config, files, parameters, dtype, device, cancellation?) -> Promise<model>. Weights of the wanted dtype on the CPU
 // stay in the file mapping.
 Napi::Value load_model(Addon& addon, const Napi::CallbackInfo& info) {

@@ -30,6 +30,8 @@ const table = {
   ERR_UNKNOWN_LAYER: [ArgumentError, 'A layer index lies outside the model.'],
   ERR_UNKNOWN_DTYPE: [ArgumentError, 'A dtype is not supported here.'],
   ERR_UNKNOWN_DEVICE: [ArgumentError, 'A device is unknown or not available.'],
+  ERR_UNKNOWN_OPERATOR: [ArgumentError, 'libtorch has no operator of that name, or it is not offered.'],
+  ERR_SYMBOLIC_VALUE: [ArgumentError, 'A value inside a recorded program was asked for as if it were known.'],
   ERR_SHAPE_MISMATCH: [EngineError, 'Shapes do not fit together.'],
   ERR_CHECKPOINT_NOT_FOUND: [CheckpointError, 'A checkpoint directory or one of its files does not exist.'],
   ERR_CHECKPOINT_CORRUPT: [CheckpointError, 'A checkpoint file is truncated or its header is invalid.'],

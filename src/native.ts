@@ -19,6 +19,16 @@ export interface NativeTensor {
   device: string
 }
 
+/** A program in the flat form of cpp/tensor/program_code.h. */
+export interface NativeProgram {
+  code: Float64Array
+  tensors: TensorHandle[]
+  strings: string[]
+}
+
+/** Null where the operator gave no tensor. */
+export type NativeResult = NativeTensor | NativeTensor[] | number | boolean | null
+
 /** A parameter in one of the mapped files; `begin` is an absolute byte offset. */
 export interface ParameterSource {
   name: string
@@ -112,6 +122,14 @@ export interface Native {
     standardDeviation: number,
     first: number,
   ): Promise<void>
+
+  /** One schema a line; a program names an operator by its line. */
+  operatorSchemas(): string
+  runProgram(
+    program: NativeProgram,
+    inputs: readonly TensorHandle[],
+    cancellation?: CancellationHandle,
+  ): Promise<NativeResult[]>
 
   preprocessImages(visuals: readonly NativeVisual[], options: NativePatchOptions): Promise<NativeTensor>
   resizeImage(image: NativePicture, width: number, height: number, filter: 'bicubic' | 'lanczos'): Promise<Uint8Array>

@@ -66,6 +66,11 @@ const kinds: Record<string, ArgumentKind> = {
   Generator: 'Generator',
 }
 
+/** Reads what `native().operatorSchemas()` gives. */
+export function parseSchemas(lines: string): OperatorSchema[] {
+  return lines.trimEnd().split('\n').map(parseSchema)
+}
+
 /** Reads a line of `native().operatorSchemas()`: `~aten::rand(SymInt[] size, *, ScalarType? dtype=None) -> Tensor`. */
 export function parseSchema(line: string, index: number): OperatorSchema {
   const random = line.startsWith('~')

@@ -1,7 +1,10 @@
+import { inspect } from 'node:util'
 import { z } from 'zod'
 import { check, describe, expected } from '../check.ts'
 import { type NativeTensor, native, type TensorHandle } from '../native.ts'
 import { type Dtype, dtypes, dtypesOf, type TypedArray, typedArrays } from './dtype.ts'
+import './record.ts'
+import { Recorder } from './recorder.ts'
 
 export type Element = number | bigint | boolean
 export type NestedList = Element | NestedList[]
@@ -10,15 +13,17 @@ export type NestedList = Element | NestedList[]
  * A handle of a libtorch tensor. It keeps the tensor's memory alive until it is disposed (`dispose()`, `using`) or collected; disposing
  * drops this handle only, so views and running jobs stay valid.
  */
-export class Tensor implements Disposable {
+export class Tensor extends Recorder implements Disposable {
   readonly shape: readonly number[]
   readonly dtype: Dtype
   readonly device: string
   /** For the layers above; not part of the public API. */
   readonly handle: TensorHandle
+  #disposed = false
 
   /** Tensors come from `tensor()`, from a forward pass, or from a program. */
   constructor(tensor: NativeTensor) {
+    super()
     this.handle = tensor.handle
     this.shape = tensor.shape
     this.dtype = tensor.dtype
@@ -65,7 +70,12 @@ export class Tensor implements Disposable {
     return this.ndim === 0 ? nested[0]! : nested
   }
 
+  get disposed(): boolean {
+    return this.#disposed
+  }
+
   dispose(): void {
+    this.#disposed = true
     native().disposeTensor(this.handle)
   }
 
@@ -73,8 +83,12 @@ export class Tensor implements Disposable {
     this.dispose()
   }
 
-  toString(): string {
+  override toString(): string {
     return `Tensor([${this.shape.join(', ')}], ${this.dtype}, ${this.device})`
+  }
+
+  [inspect.custom](): string {
+    return this.toString()
   }
 
   #element(value: number | bigint): Element {

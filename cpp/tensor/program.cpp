@@ -1,0 +1,148 @@
+#include "tensor/program.h"
+
+#include <ATen/core/grad_mode.h>
+#include <ATen/core/jit_type.h>
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+#include "runtime/failure.h"
+#include "tensor/names.h"
+#include "tensor/seeded.h"
+
+namespace frankentorch {
+namespace {
+
+using c10::IValue;
+
+// How long instructions run on before the turn may pass: rarely enough that two engines do not alternate op by op.
+constexpr std::chrono::milliseconds kSlice{2};
+
+bool needs_grad(const IValue& value) {
+  if (value.isTensor()) return value.toTensor().defined() && value.toTensor().requires_grad();
+  if (!value.isTensorList()) return false;
+  const auto tensors = value.toTensorVector();
+  return std::any_of(tensors.begin(), tensors.end(), [](const at::Tensor& t) { return t.requires_grad(); });
+}
+
+int64_t generator_argument(const c10::FunctionSchema& schema) {
+  const auto& arguments = schema.arguments();
+  for (size_t i = 0; i < arguments.size(); ++i)
+    if (const auto optional = arguments[i].type()->cast<c10::OptionalType>())
+      if (optional->getElementType()->kind() == c10::TypeKind::GeneratorType) return static_cast<int64_t>(i);
+  return -1;
+}
+
+// 'float32[2, 3], 0.5'
+void describe(std::ostream& out, const IValue& value) {
+  if (!value.isTensor()) {
+    out << (value.isTensorList() ? "a list of tensors" : "");
+    if (!value.isTensorList()) out << value;
+    return;
+  }
+  const at::Tensor& tensor = value.toTensor();
+  if (!tensor.defined()) return void(out << "no tensor");
+  const char* dtype = name_of(tensor.scalar_type());
+  out << (dtype ? dtype : c10::toString(tensor.scalar_type())) << tensor.sizes();
+}
+
+}  // namespace
+
+Program::Program(size_t inputs)
+    : inputs_(inputs), types_(inputs, c10::TensorType::get()), last_used_by_(inputs, -1), given_(inputs, false) {}
+
+Register Program::add(const c10::OperatorHandle& op, std::vector<Argument> arguments, Options options) {
+  const auto& schema = op.schema();
+  const auto& declared = schema.arguments();
+  if (arguments.size() > declared.size())
+    fail("ERR_INVALID_ARGUMENT", "Expected at most ", declared.size(), " arguments but received ", arguments.size(),
+         " for ", toString(schema));
+  arguments.resize(declared.size());
+  for (size_t i = 0; i < arguments.size(); ++i) {
+    arguments[i] = fitted(std::move(arguments[i]), declared[i], types_, schema);
+    differentiates_ |= needs_grad(arguments[i].literal);
+  }
+  differentiates_ |= schema.name() == "frankentorch::leaf";
+
+  const auto first_output = static_cast<Register>(types_.size());
+  instructions_.push_back({op, std::move(arguments), options, generator_argument(schema), first_output, {}});
+  for (const auto& argument : instructions_.back().arguments)
+    for_each_register(argument, [this](Register used) { use(used); });
+  for (const auto& output : schema.returns()) {
+    types_.push_back(output.type());
+    given_.push_back(false);
+    last_used_by_.push_back(-1);
+    use(static_cast<Register>(types_.size() - 1));  // where nothing later uses it, it ends here
+  }
+  return first_output;
+}
+
+// By the last instruction.
+void Program::use(Register used) {
+  const auto last = static_cast<int64_t>(instructions_.size()) - 1;
+  const int64_t before = std::exchange(last_used_by_[used], last);
+  if (before == last) return;
+  if (before >= 0) std::erase(instructions_[before].last_uses, used);
+  instructions_[last].last_uses.push_back(used);
+}
+
+void Program::give(Register result) {
+  if (result < 0 || static_cast<size_t>(result) >= types_.size())
+    fail("ERR_INVALID_ARGUMENT", "Expected one of ", types_.size(), " registers as a result but received ", result);
+  given_[result] = true;
+  results_.push_back(result);
+}
+
+std::vector<IValue> Program::run(std::vector<at::Tensor> inputs, Turn& turn) const {
+  if (inputs.size() != inputs_)
+    fail("ERR_INVALID_ARGUMENT", "Expected ", inputs_, " inputs of a program but received ", inputs.size());
+  std::vector<IValue> registers(types_.size());
+  std::move(inputs.begin(), inputs.end(), registers.begin());
+  inputs.clear();
+
+  turn.pause();
+  auto paused = std::chrono::steady_clock::now();
+  for (size_t i = 0; i < instructions_.size(); ++i) {
+    call(i, registers);
+    for (const Register done : instructions_[i].last_uses)
+      if (!given_[done]) registers[done] = IValue();
+    if (const auto now = std::chrono::steady_clock::now(); now - paused > kSlice) {
+      turn.pause();
+      paused = now;
+    }
+  }
+
+  std::vector<IValue> results;
+  results.reserve(results_.size());
+  for (const Register result : results_) results.push_back(registers[result]);
+  return results;
+}
+
+void Program::call(size_t index, std::vector<IValue>& registers) const {
+  const Instruction& instruction = instructions_[index];
+  const auto& schema = instruction.op.schema();
+  torch::jit::Stack stack;
+  stack.reserve(std::max(instruction.arguments.size(), schema.returns().size()));
+  for (size_t i = 0; i < instruction.arguments.size(); ++i)
+    stack.push_back(value_of(instruction.arguments[i], schema.arguments()[i], registers));
+  try {
+    c10::AutoGradMode grad(at::GradMode::is_enabled() && !instruction.options.no_grad);
+    if (instruction.options.seed)
+      call_seeded(instruction.op, stack, instruction.generator, *instruction.options.seed);
+    else
+      instruction.op.callBoxed(stack);
+  } catch (c10::Error& error) {
+    std::ostringstream context;
+    context << "in instruction " << index << ", " << schema << ", given ";
+    for (size_t i = 0; i < instruction.arguments.size(); ++i) {
+      if (i > 0) context << ", ";
+      describe(context, value_of(instruction.arguments[i], schema.arguments()[i], registers));
+    }
+    error.add_context(context.str());
+    throw;
+  }
+  std::move(stack.begin(), stack.end(), registers.begin() + instruction.first_output);
+}
+
+}  // namespace frankentorch

@@ -1,0 +1,67 @@
+import type { Expression, ScalarExpression } from './expression.ts'
+import { methodNames, type TensorOperators } from './operators.generated.ts'
+
+export interface BackwardOptions {
+  /** Weights of the elements where there are several; default 1 for the only element. */
+  gradient?: TensorOperators
+  /** Keep the graph for another backward pass; default `createGraph`. */
+  retainGraph?: boolean
+  /** Make the gradients differentiable themselves; default false. */
+  createGraph?: boolean
+}
+
+type Record = (name: string, values: unknown[]) => unknown
+let recordOwn: Record
+
+class Recording {
+  /** The same memory as a leaf of the autograd graph: without history, and with gradients flowing to it. */
+  requiresGrad(): Expression {
+    return recordOwn('leaf', [this]) as Expression
+  }
+
+  /** Accumulates the gradients of this value into the leaves it was computed from, where `accumulatedGrad()` finds them. */
+  backward({ gradient, createGraph = false, retainGraph = createGraph }: BackwardOptions = {}): ScalarExpression<void> {
+    return recordOwn('backward', [
+      [this],
+      gradient ? [gradient] : [],
+      retainGraph,
+      createGraph,
+    ]) as ScalarExpression<void>
+  }
+
+  /** What `backward()` added up for this leaf. Rejects with `ERR_INVALID_ARGUMENT` where nothing was. */
+  accumulatedGrad(): Expression {
+    return recordOwn('accumulated_grad', [this]) as Expression
+  }
+
+  /** Forgets what `backward()` added up. */
+  zeroGrad(): ScalarExpression<void> {
+    return recordOwn('zero_grad', [this]) as ScalarExpression<void>
+  }
+}
+
+/**
+ * What `Tensor` and `Expression` share: every operator with a leading tensor as a method that records it. The operators are put in place by
+ * `installOperators`, since what they return is itself built on this class.
+ */
+export const Recorder = Recording as unknown as abstract new () => Recording & TensorOperators
+export type Recorder = Recording & TensorOperators
+
+export function isTensorLike(value: unknown): value is Recorder {
+  return value instanceof Recording
+}
+
+/** Puts a method for every operator in place. */
+export function installOperators(record: Record, own: Record): void {
+  recordOwn = own
+  for (const name of methodNames) {
+    Object.defineProperty(Recording.prototype, name, {
+      value(this: unknown, ...values: unknown[]) {
+        values.unshift(this)
+        return record(name, values)
+      },
+      writable: true,
+      configurable: true,
+    })
+  }
+}
