@@ -3,8 +3,8 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { VisionLanguageModel } from '../src/index.ts'
-import { writeModel } from '../test/native/models.ts'
+import { initCheckpoint, VisionLanguageModel } from '../src/index.ts'
+import { textConfig } from '../test/native/models.ts'
 
 const period = 10
 
@@ -34,10 +34,11 @@ async function watch<T>(name: string, work: () => Promise<T>): Promise<T> {
 
 const directory = await mkdtemp(join(tmpdir(), 'frankentorch-bench-'))
 try {
-  const model = { out: join(directory, 'model'), hiddenSize: 512, layers: 8 }
+  const out = join(directory, 'model')
+  const config = textConfig({ hiddenSize: 512, layers: 8 })
   await watch('nothing', () => sleep(500))
-  await watch('write a random checkpoint', () => writeModel(model))
-  await using loaded = await watch('load and convert', () => VisionLanguageModel.load(model.out, { dtype: 'float32' }))
+  await watch('write a random checkpoint', () => initCheckpoint({ config, out }))
+  await using loaded = await watch('load and convert', () => VisionLanguageModel.load(out, { dtype: 'float32' }))
   const prompt = { inputIds: [Array.from({ length: 4000 }, (_, i) => i % 250)] }
   const { logits, positionIds } = await watch('prefill 4000 tokens', () => loaded.forward(prompt))
   await watch('read 4.6 MB of logits', () => logits.data())
