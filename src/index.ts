@@ -6,7 +6,14 @@ export { inspectCheckpoint } from './checkpoint/inspect.ts'
 export * as data from './data/index.ts'
 export { type WorldOptions, type WorldResult, world } from './data/world/index.ts'
 export { type ErrorCode, errorCodes, FrankentorchError } from './errors.ts'
-export { type RepliesSummary, type ScoredReply, type ScoreRepliesOptions, scoreReplies } from './eval/index.ts'
+export {
+  type RepliesSummary,
+  type ScoredReply,
+  type ScoreRepliesOptions,
+  type ScoreTasksOptions,
+  scoreReplies,
+  scoreTasks,
+} from './eval/index.ts'
 export type { FinishReason, GenerateOptions, Reply } from './model/generation.ts'
 export { disposeInputs, type Inputs } from './model/inputs.ts'
 export type { Intervention, SwapIntervention } from './model/interventions.ts'

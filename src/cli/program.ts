@@ -2,6 +2,7 @@ import { Command } from 'commander'
 import { version } from '../version.ts'
 import { captureCommand } from './capture.ts'
 import { demoCommand } from './demo.ts'
+import { evalCommand } from './eval.ts'
 import { exitCodes, report } from './failure.ts'
 import { generateCommand } from './generate.ts'
 import { initCommand } from './init.ts'
@@ -23,6 +24,7 @@ export function program(): Command {
     inspectCommand,
     initCommand,
     probeCommand,
+    evalCommand,
     worldCommand,
     demoCommand,
   ]

@@ -23,6 +23,8 @@ const optionsSchema = z.strictObject({
   setting: z.string().default('image'),
   /** Field of a reply that holds an extraction made elsewhere, to be used in place of ours by the benchmark's rule. */
   extraction: z.string().optional(),
+  /** Replies to several benchmarks lie in one file: each says which it belongs to in its field `task`, and those to others are left out. */
+  mixed: z.boolean().default(false),
   overwrite: z.boolean().default(false),
   signal: z.instanceof(AbortSignal).optional(),
   onProgress: z.custom<(progress: { done: number; total: number }) => void>().optional(),
@@ -108,12 +110,18 @@ const replySchema = z.looseObject({
 })
 
 async function readReplies(
-  { replies: path, setting: shown, extraction }: { replies: string; setting: string; extraction?: string },
+  {
+    replies: path,
+    setting: shown,
+    extraction,
+    mixed,
+  }: { replies: string; setting: string; extraction?: string; mixed: boolean },
   of: Benchmark,
   items: ReadonlyMap<string, Item>,
 ): Promise<Reply[]> {
   const found = new Map<string, Reply & { place: string }>()
   for await (const { value, place } of readRows(path)) {
+    if (mixed && check(z.string(), value.task, `${place}.task`, 'ERR_DATA') !== of.name) continue
     const { response, setting = shown, model } = check(replySchema, value, place, 'ERR_DATA')
     const id = of.id(value)
     if (id === undefined) throw error('ERR_DATA', `Expected the id of a ${of.name} question at ${place} but found none`)
