@@ -1,8 +1,13 @@
 #include "kernels/small_batch_linear.h"
 
 #include <algorithm>
+#include <array>
+#include <utility>
 
 #if defined(__x86_64__)
+// GCC 12's own headers leave a vector uninitialised on purpose and warn about it.
+#pragma GCC diagnostic ignored "-Wuninitialized"
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
 #include <immintrin.h>
 #define FRANKENTORCH_AVX512_BF16 __attribute__((target("avx512f,avx512bw,avx512vl,avx512bf16")))
 #endif
@@ -15,18 +20,42 @@ constexpr int64_t kMostRows = 64;
 #if defined(__x86_64__)
 
 constexpr int kTileRows = 4;     // of x
-constexpr int kTileOutputs = 6;  // rows of w; 4 × 6 sums, 4 of x and 1 of w fill 29 of 32 registers
+constexpr int kTileOutputs = 6;  // rows of w: 4 × 6 sums, 4 vectors of x and 1 of w fill 29 of 32 registers
 constexpr int64_t kDepth =
-    3072;  // of one pass: 6 rows of w of this depth stay in the first-level cache while all rows of x go by
+    2048;  // elements of one pass: 6 rows of w this long stay in the first-level cache while all rows of x go by
+constexpr int64_t kLane = 32;  // bfloat16 numbers in a vector
 
 struct Matrix {
   const uint16_t* data;
   int64_t stride;
 };
 
-// sums[m][n] += Σₖ x[m, k] · w[n, k] over `depth` elements.
-template <int Rows, int Outputs>
-FRANKENTORCH_AVX512_BF16 void add_tile(Matrix x, Matrix w, int64_t depth, float* sums) {
+// x in the order in which tiles read it: [row tile][depth / 32][4][32], missing rows and the end of the depth zero.
+class PackedRows {
+ public:
+  PackedRows(const uint16_t* x, int64_t rows, int64_t depth)
+      : lanes_((depth + kLane - 1) / kLane),
+        buffer_(at::zeros({(rows + kTileRows - 1) / kTileRows * lanes_ * kTileRows * kLane}, at::kBFloat16)),
+        values_(static_cast<uint16_t*>(buffer_.mutable_data_ptr())) {
+    for (int64_t m = 0; m < rows; ++m)
+      for (int64_t k = 0; k < depth; k += kLane)
+        std::copy_n(x + m * depth + k, std::min(kLane, depth - k),
+                    values_ + ((m / kTileRows * lanes_ + k / kLane) * kTileRows + m % kTileRows) * kLane);
+  }
+  const uint16_t* at(int64_t tile, int64_t k) const {
+    return values_ + (tile * lanes_ + k / kLane) * kTileRows * kLane;
+  }
+
+ private:
+  int64_t lanes_;
+  at::Tensor buffer_;  // ATen's memory is aligned to 64 bytes
+  uint16_t* values_;
+};
+
+// sums[m][n] += Σₖ x[m, k] · w[n, k] over `depth` elements. Meanwhile the first `Ahead` rows of `next` are fetched:
+// while all rows of x pass over one block of w, the memory bus would idle.
+template <int Rows, int Outputs, int Ahead>
+FRANKENTORCH_AVX512_BF16 void add_tile(const uint16_t* x, Matrix w, int64_t depth, Matrix next, float* sums) {
   __m512 total[Rows][Outputs];
 #pragma GCC unroll 8
   for (int m = 0; m < Rows; ++m)
@@ -36,7 +65,10 @@ FRANKENTORCH_AVX512_BF16 void add_tile(Matrix x, Matrix w, int64_t depth, float*
   auto step = [&](int64_t k, __mmask32 mask) FRANKENTORCH_AVX512_BF16 {
     __m512bh of_x[Rows];
 #pragma GCC unroll 8
-    for (int m = 0; m < Rows; ++m) of_x[m] = (__m512bh)_mm512_maskz_loadu_epi16(mask, x.data + m * x.stride + k);
+    for (int m = 0; m < Rows; ++m) of_x[m] = (__m512bh)_mm512_loadu_si512(x + k * kTileRows + m * kLane);
+#pragma GCC unroll 8
+    for (int n = 0; n < Ahead; ++n)
+      _mm_prefetch(reinterpret_cast<const char*>(next.data + n * next.stride + k), _MM_HINT_T1);
 #pragma GCC unroll 8
     for (int n = 0; n < Outputs; ++n) {
       const auto of_w = (__m512bh)_mm512_maskz_loadu_epi16(mask, w.data + n * w.stride + k);
@@ -45,7 +77,7 @@ FRANKENTORCH_AVX512_BF16 void add_tile(Matrix x, Matrix w, int64_t depth, float*
     }
   };
   int64_t k = 0;
-  for (; k + 32 <= depth; k += 32) step(k, 0xFFFFFFFFu);
+  for (; k + kLane <= depth; k += kLane) step(k, 0xFFFFFFFFu);
   if (k < depth) step(k, (1u << (depth - k)) - 1);
 
 #pragma GCC unroll 8
@@ -54,21 +86,47 @@ FRANKENTORCH_AVX512_BF16 void add_tile(Matrix x, Matrix w, int64_t depth, float*
     for (int n = 0; n < Outputs; ++n) sums[m * kTileOutputs + n] += _mm512_reduce_add_ps(total[m][n]);
 }
 
-using Tile = void (*)(Matrix, Matrix, int64_t, float*);
+using Tile = void (*)(const uint16_t*, Matrix, int64_t, Matrix, float*);
 
-template <int Rows>
-constexpr Tile kTiles[kTileOutputs] = {add_tile<Rows, 1>, add_tile<Rows, 2>, add_tile<Rows, 3>,
-                                       add_tile<Rows, 4>, add_tile<Rows, 5>, add_tile<Rows, 6>};
-constexpr const Tile* kTilesByRows[kTileRows] = {kTiles<1>, kTiles<2>, kTiles<3>, kTiles<4>};
+template <int Ahead, int... Index>
+constexpr std::array<Tile, kTileRows * kTileOutputs> tiles_of(std::integer_sequence<int, Index...>) {
+  return {add_tile<Index / kTileOutputs + 1, Index % kTileOutputs + 1, Ahead>...};
+}
 
-// sums[rows][kTileOutputs] of `outputs` rows of w
-void add_outputs(Matrix x, int64_t rows, Matrix w, int64_t outputs, int64_t depth, float* sums) {
-  for (int64_t k = 0; k < depth; k += kDepth)
-    for (int64_t m = 0; m < rows; m += kTileRows) {
-      const int64_t some = std::min<int64_t>(kTileRows, rows - m);
-      kTilesByRows[some - 1][outputs - 1]({x.data + m * x.stride + k, x.stride}, {w.data + k, w.stride},
-                                          std::min(kDepth, depth - k), sums + m * kTileOutputs);
+// Indexed by (rows - 1, outputs - 1).
+template <int Ahead>
+constexpr auto kTiles = tiles_of<Ahead>(std::make_integer_sequence<int, kTileRows * kTileOutputs>{});
+
+const Tile* tiles_fetching(int64_t ahead) {
+  switch (ahead) {
+    case 0:
+      return kTiles<0>.data();
+    case 1:
+      return kTiles<1>.data();
+    case 2:
+      return kTiles<2>.data();
+    case 3:
+      return kTiles<3>.data();
+    default:
+      return kTiles<6>.data();
+  }
+}
+
+// sums[rows][kTileOutputs] of `outputs` rows of w; `following` is the block of w that comes after these rows.
+void add_outputs(const PackedRows& x, int64_t rows, Matrix w, int64_t outputs, int64_t depth, const uint16_t* following,
+                 float* sums) {
+  const int64_t passes = (rows + kTileRows - 1) / kTileRows;
+  const int64_t ahead = (kTileOutputs + passes - 1) / passes;  // rows of the next block to fetch in each pass
+  for (int64_t k = 0; k < depth; k += kDepth) {
+    const uint16_t* next = k + kDepth < depth ? w.data + k + kDepth : following;
+    for (int64_t pass = 0; pass < passes; ++pass) {
+      const int64_t some = std::min<int64_t>(kTileRows, rows - pass * kTileRows);
+      const bool fetch = next && pass * ahead < outputs && outputs == kTileOutputs;
+      const Tile tile = tiles_fetching(fetch ? ahead : 0)[(some - 1) * kTileOutputs + outputs - 1];
+      tile(x.at(pass, k), {w.data + k, w.stride}, std::min(kDepth, depth - k),
+           {next + pass * ahead * w.stride, w.stride}, sums + pass * kTileRows * kTileOutputs);
     }
+  }
 }
 
 bool cpu_has_avx512_bf16() {
@@ -100,7 +158,7 @@ at::Tensor small_batch_linear(const at::Tensor& x, const at::Tensor& w, const st
   const at::Tensor rows = x.contiguous();
   const int64_t count = rows.size(0), depth = rows.size(1), outputs = w.size(0);
   at::Tensor y = at::empty({count, outputs}, x.options());
-  const Matrix of_x{static_cast<const uint16_t*>(rows.const_data_ptr()), depth};
+  const PackedRows packed(static_cast<const uint16_t*>(rows.const_data_ptr()), count, depth);
   const Matrix of_w{static_cast<const uint16_t*>(w.const_data_ptr()), w.stride(0)};
   auto* out = y.mutable_data_ptr<at::BFloat16>();
   const at::Tensor bias = b.has_value() && b->defined() ? b->to(at::kFloat).contiguous() : at::Tensor();
@@ -113,8 +171,11 @@ at::Tensor small_batch_linear(const at::Tensor& x, const at::Tensor& w, const st
     float sums[kMostRows * kTileOutputs];
     for (int64_t tile = begin; tile < end; ++tile) {
       const int64_t first = tile * kTileOutputs, some = std::min<int64_t>(kTileOutputs, outputs - first);
+      const uint16_t* at = of_w.data + first * of_w.stride;
+      const bool whole_next = tile + 1 < end && first + 2 * kTileOutputs <= outputs;
       std::fill_n(sums, count * kTileOutputs, 0.0f);
-      add_outputs(of_x, count, {of_w.data + first * of_w.stride, of_w.stride}, some, depth, sums);
+      add_outputs(packed, count, {at, of_w.stride}, some, depth, whole_next ? at + kTileOutputs * of_w.stride : nullptr,
+                  sums);
       for (int64_t m = 0; m < count; ++m)
         for (int64_t n = 0; n < some; ++n)
           out[m * outputs + first + n] = sums[m * kTileOutputs + n] + (bias_data ? bias_data[first + n] : 0.0f);
