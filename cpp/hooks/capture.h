@@ -8,12 +8,13 @@
 namespace frankentorch {
 
 // Keeps a copy of what leaves a point, row by row: [1, tokens, ...] or [1, heads, tokens, ...]. Attached last, it sees
-// the value after the interventions there.
+// the value after the interventions there. Of the vision tower, which runs once for images and once for videos, it
+// keeps both, images first.
 class Capture : public Hook {
  public:
   at::Tensor apply(at::Tensor value, const Group* group) override {
     if (!group) {
-      shared_ = value.detach().clone();
+      shared_ = shared_.defined() ? at::cat({shared_, value.detach()}, 1) : value.detach().clone();
       return value;
     }
     for (size_t i = 0; i < group->rows.size(); ++i)

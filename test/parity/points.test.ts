@@ -60,7 +60,7 @@ test.each(['hub-tied', 'v5-sharded', 'v4-bfloat16', 'qwen2-text'])(
   },
 )
 
-test.each(['photo', 'v5-frames', 'bfloat16-text', 'qwen2-turns'])(
+test.each(['photo', 'v5-frames', 'v5-mixed', 'bfloat16-text', 'qwen2-turns'])(
   '%s: a real pass reaches every point that its prompt has, with the shape the meta device found',
   async (name) => {
     const known = caseNamed(name)

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest'
-import { disposeInputs } from '../../src/model/inputs.ts'
-import { cases, inputsOf, readTensors } from './cases.ts'
+import { disposeInputs, type Inputs } from '../../src/model/inputs.ts'
+import { caseNamed, cases, inputsOf, readTensors } from './cases.ts'
 import { fixtureModels } from './models.ts'
 import { comparison, inPrecision, precisions } from './tolerance.ts'
-import { matrix, rowsOf, takeOutput } from './values.ts'
+import { matrix, rowsOf, takeOutput, type Values } from './values.ts'
 
 const { expectClose } = comparison('vision-tower')
 const model = fixtureModels()
@@ -30,4 +30,26 @@ describe.each(precisions)('in %s', (precision) => {
     expectClose('merger', merged, expected('visual.merger'), precision)
     disposeInputs(inputs)
   })
+})
+
+test('v5-mixed: of pictures and videos, captures of the tower hold both, pictures first', async () => {
+  const known = caseNamed('v5-mixed')
+  const loaded = await model(known.model)
+  const { pixelValues, imageGridThw, pixelValuesVideos, videoGridThw, ...text } = await inputsOf(
+    loaded.processor,
+    known,
+  )
+  const merged = async (inputs: Inputs): Promise<Values> => {
+    const { points } = await takeOutput(await loaded.forward(inputs, { capture: ['visual.merger'] }))
+    return points['visual.merger']!
+  }
+  const ids = text.inputIds[0]!
+  const [pictures, videos] = [
+    { inputIds: [ids.filter((id) => id !== loaded.config.videoTokenId)], pixelValues, imageGridThw },
+    { ...text, inputIds: [ids.filter((id) => id !== loaded.config.imageTokenId)], pixelValuesVideos, videoGridThw },
+  ]
+  const both = await merged({ ...text, pixelValues, imageGridThw, pixelValuesVideos, videoGridThw })
+  const [first, second] = [await merged(pictures), await merged(videos)]
+  expect([...both.data]).toEqual([...first.data, ...second.data])
+  disposeInputs({ ...text, pixelValues, pixelValuesVideos })
 })
