@@ -20,7 +20,7 @@ const LoadOptions = z.strictObject({
   /** `cpu`, `cuda` or `cuda:N`. */
   device: z.string().default('cpu'),
   /** Of weights and arithmetic; default the dtype the checkpoint is stored in. */
-  dtype: z.enum(floatingDtypes).optional(),
+  dtype: z.custom<FloatingDtype>().optional(),
   signal: z.instanceof(AbortSignal).optional(),
 })
 export type LoadOptions = z.input<typeof LoadOptions>
@@ -84,13 +84,14 @@ export class VisionLanguageModel implements AsyncDisposable {
 
   /**
    * Loads a checkpoint directory in the Hugging Face form. On the CPU, weights stored in `dtype` are used where the file is mapped.
-   * Rejects with the errors of `openCheckpoint`, with `ERR_TOKENIZER`, `ERR_UNKNOWN_DEVICE`, `ERR_OUT_OF_MEMORY` or `ERR_ABORTED`.
+   * Rejects with the errors of `openCheckpoint`, with `ERR_TOKENIZER`, `ERR_UNKNOWN_DTYPE`, `ERR_UNKNOWN_DEVICE`, `ERR_OUT_OF_MEMORY` or `ERR_ABORTED`.
    */
   static async load(directory: string, options: LoadOptions = {}): Promise<VisionLanguageModel> {
     const { device, signal, ...rest } = check(LoadOptions, options)
+    const named = check(z.enum(floatingDtypes).optional(), rest.dtype, 'options.dtype', 'ERR_UNKNOWN_DTYPE')
     requireNotAborted(signal)
     const checkpoint = await openCheckpoint(directory)
-    const dtype = rest.dtype ?? storedDtype(checkpoint)
+    const dtype = named ?? storedDtype(checkpoint)
     const processor = await createProcessor(checkpoint.directory)
     const files = checkpoint.files.map(({ file, size }) => ({ path: file, size }))
     const index = new Map(files.map((file, i) => [file.path, i]))
