@@ -1,7 +1,7 @@
 import { type SpawnOptionsWithoutStdio, spawn } from 'node:child_process'
 import { mkdir, readdir, rm } from 'node:fs/promises'
 import path from 'node:path'
-import { Unreachable } from './download.ts'
+import { Unreachable } from '../download/download.ts'
 import type { Release } from './release.ts'
 
 export interface PipOptions {

@@ -3,8 +3,9 @@ import { createReadStream } from 'node:fs'
 import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { pipeline } from 'node:stream/promises'
+import { type DownloadOptions, download, Interrupted, Unreachable } from '../download/download.ts'
+import { withLock } from '../download/lock.ts'
 import { error, FrankentorchError, messageOf } from '../errors.ts'
-import { type DownloadOptions, download, Unreachable } from './download.ts'
 import {
   cacheDirectory,
   cachedDirectory,
@@ -14,7 +15,6 @@ import {
   missingLibraries,
   namedLibtorch,
 } from './locate.ts'
-import { withLock } from './lock.ts'
 import { type PipOptions, pipDownload } from './pip.ts'
 import { release as pinned, type Release, setupCommand } from './release.ts'
 import { unpackWheel } from './unpack.ts'
@@ -69,6 +69,9 @@ async function fetchWheel(cache: string, release: Release, options: ProvisionOpt
     await download(release.url, part, { ...options.download, bytes: release.bytes, onProgress })
     return await verified(part, release.url, release, report)
   } catch (site) {
+    if (site instanceof Interrupted) {
+      throw error('ERR_LIBTORCH_DOWNLOAD', `${site.message}. To go on from there, run: ${setupCommand}`)
+    }
     if (!(site instanceof Unreachable)) throw site
     report?.(`${new URL(release.url).host} cannot be reached (${site.message}); asking pip`)
     return fetchWithPip(cache, release, options, site)

@@ -8,6 +8,8 @@ export interface LockOptions {
   onWait?: () => void
   /** Milliseconds between looks at a held lock; default 250. */
   poll?: number
+  /** Ends the waiting. */
+  signal?: AbortSignal
 }
 
 // The holder touches its file; one that has not been touched for this long was left by a crash.
@@ -19,7 +21,7 @@ const abandoned = 30_000
  * It spares the others a second download; that no half-written directory is ever seen does not rest on it, but on the rename at the end.
  */
 export async function withLock<Result>(file: string, work: () => Promise<Result>, options: LockOptions = {}) {
-  const { onWait, poll = 250 } = options
+  const { onWait, poll = 250, signal } = options
   const owner = JSON.stringify({ host: os.hostname(), pid: process.pid, id: randomUUID() })
   for (let waited = false; !(await take(file, owner)); ) {
     if (await isAbandoned(file)) {
@@ -28,7 +30,7 @@ export async function withLock<Result>(file: string, work: () => Promise<Result>
     }
     if (!waited) onWait?.()
     waited = true
-    await delay(poll)
+    await delay(poll, undefined, { signal })
   }
   const beat = setInterval(() => {
     const now = new Date()

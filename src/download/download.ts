@@ -4,12 +4,14 @@ import { Readable, Transform, type TransformCallback } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type { ReadableStream } from 'node:stream/web'
 import { setTimeout as delay } from 'node:timers/promises'
-import { error, messageOf } from '../errors.ts'
-import { setupCommand } from './release.ts'
+import { messageOf } from '../errors.ts'
 
 export interface DownloadOptions {
   /** Size of the whole file in bytes. */
   bytes: number
+  /** Sent to the host of the URL; of them, `authorization` does not follow a redirect to another host. */
+  headers?: Readonly<Record<string, string>>
+  signal?: AbortSignal
   onProgress?: (done: number, total: number) => void
   /** Milliseconds without a byte after which a connection counts as broken; default 60 000. */
   stall?: number
@@ -22,16 +24,21 @@ export interface DownloadOptions {
 /** The site never offered the file: another source may be tried. */
 export class Unreachable extends Error {}
 
+/** The transfer kept breaking; what has arrived stays in the file. */
+export class Interrupted extends Error {}
+
 /**
  * Downloads `url` to `file`, going on where an earlier, broken download of it stopped.
- * Throws `Unreachable` when the site never offers the file, `ERR_LIBTORCH_DOWNLOAD` when the transfer keeps breaking; what has arrived stays for the next call.
+ * Throws `Unreachable` when the site never offers the file, `Interrupted` when the transfer keeps breaking, and the reason of an aborted `signal`; what has
+ * arrived stays for the next call.
  */
 export async function download(url: string, file: string, options: DownloadOptions): Promise<void> {
-  const { bytes, attempts = 5, pause = 500 } = options
+  const { bytes, signal, attempts = 5, pause = 500 } = options
   let reached = false
   let have = await sizeOf(file)
   for (let failures = 0; have !== bytes; ) {
     const broken = await transfer(url, file, have, options)
+    signal?.throwIfAborted()
     const after = await sizeOf(file)
     if (after === bytes) return
     reached ||= broken.reached
@@ -39,12 +46,11 @@ export async function download(url: string, file: string, options: DownloadOptio
     have = after
     if (broken.final || failures >= attempts) {
       if (!reached) throw new Unreachable(broken.reason)
-      throw error(
-        'ERR_LIBTORCH_DOWNLOAD',
-        `Expected ${bytes} bytes from ${url} but received ${have} (${broken.reason}); they are kept in ${file}. To go on from there, run: ${setupCommand}`,
+      throw new Interrupted(
+        `Expected ${bytes} bytes from ${url} but received ${have} (${broken.reason}); they are kept in ${file}`,
       )
     }
-    await delay(pause * 2 ** failures)
+    await delay(pause * 2 ** failures, undefined, { signal })
   }
 }
 
@@ -60,10 +66,14 @@ interface Broken {
 async function transfer(url: string, file: string, from: number, options: DownloadOptions): Promise<Broken> {
   const { bytes, onProgress, stall = 60_000 } = options
   const watchdog = new Watchdog(stall)
+  const signal = options.signal ? AbortSignal.any([options.signal, watchdog.signal]) : watchdog.signal
   let reached = false
   try {
-    const headers = { 'accept-encoding': 'identity', ...(from > 0 && { range: `bytes=${from}-` }) }
-    const response = await fetch(url, { headers, signal: watchdog.signal })
+    const range = from > 0 && { range: `bytes=${from}-` }
+    const response = await fetch(url, {
+      headers: { ...options.headers, 'accept-encoding': 'identity', ...range },
+      signal,
+    })
     const refusal = refusalOf(response, from, bytes)
     if (refusal || !response.body) {
       await response.body?.cancel()
