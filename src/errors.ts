@@ -37,6 +37,7 @@ const table = {
   ERR_CHECKPOINT_CORRUPT: [CheckpointError, 'A checkpoint file is truncated or its header is invalid.'],
   ERR_CHECKPOINT_PARAMETERS: [CheckpointError, 'Parameters are missing, unexpected or of the wrong shape.'],
   ERR_CHECKPOINT_CONFIG: [CheckpointError, 'config.json lacks a field or contradicts itself.'],
+  ERR_HUB: [CheckpointError, 'A model of the Hugging Face Hub cannot be found, read or fetched.'],
   ERR_UNKNOWN_ARCHITECTURE: [CheckpointError, 'The architecture in config.json is not one this package implements.'],
   ERR_TOKENIZER: [InputError, 'Tokenizer or chat template is missing or invalid.'],
   ERR_IMAGE: [InputError, 'An image or video cannot be read or has an impossible size.'],
