@@ -116,17 +116,16 @@ std::vector<RowOptions> to_row_options(const Napi::Value& value) {
   });
 }
 
-void attach_swaps(const Napi::Value& value, Attachments& attachments) {
-  to_vector(value, "swaps", [&](const Napi::Value& swap) {
+std::vector<Attachment> to_swaps(const Napi::Value& value) {
+  return to_vector(value, "swaps", [](const Napi::Value& swap) {
     const Fields fields(swap, "swap");
     Swap::Options options;
     options.positions = fields.integers("positions");
     options.source_positions = fields.integers("sourcePositions");
     options.resample = fields.flag("resample");
     options.append_at_decode = fields.flag("append");
-    attachments.attach(to_string(fields.get("point"), "point"),
-                       std::make_shared<Swap>(unwrap_tensor(fields.get("source")), std::move(options)));
-    return true;
+    return Attachment{to_string(fields.get("point"), "point"),
+                      std::make_shared<Swap>(unwrap_tensor(fields.get("source")), std::move(options))};
   });
 }
 

@@ -34,6 +34,6 @@ Inputs to_inputs(const Napi::Value& value);
 std::vector<RowOptions> to_row_options(const Napi::Value& value);
 
 // [{ point, source, positions, sourcePositions, resample, append }]
-void attach_swaps(const Napi::Value& value, Attachments& attachments);
+std::vector<Attachment> to_swaps(const Napi::Value& value);
 
 }  // namespace frankentorch::binding

@@ -5,27 +5,12 @@
 #include "convert.h"
 #include "handle.h"
 #include "hooks/capture.h"
-#include "model/generation.h"
+#include "loaded_model.h"
 #include "model/qwen2_5_vl.h"
 #include "model_arguments.h"
 
 namespace frankentorch::binding {
 namespace {
-
-// A model that counts itself.
-class LoadedModel {
- public:
-  LoadedModel(Config config, Parameters parameters, std::shared_ptr<std::atomic<int64_t>> live)
-      : model(std::move(config), std::move(parameters)), live_(std::move(live)) {
-    ++*live_;
-  }
-  ~LoadedModel() { --*live_; }
-
-  const Qwen2_5_VL model;
-
- private:
-  std::shared_ptr<std::atomic<int64_t>> live_;
-};
 
 // (config, files, parameters, dtype, device, cancellation?) -> Promise<model>. Weights of the wanted dtype on the CPU
 // stay in the file mapping.
@@ -84,12 +69,12 @@ struct RowOutput {
 Napi::Value forward(Addon& addon, const Napi::CallbackInfo& info) {
   const auto options = to_object(info[2], "options");
   auto attachments = std::make_shared<Attachments>();
-  attach_swaps(options.Get("swaps"), *attachments);
+  for (const auto& swap : to_swaps(options.Get("swaps"))) attachments->attach(swap);
   std::map<std::string, std::shared_ptr<Capture>> captures;
   to_vector(options.Get("capture"), "capture", [&](const Napi::Value& point) {
     const std::string name = to_string(point, "point");
     const auto capture = captures[name] = std::make_shared<Capture>();
-    attachments->attach(name, capture);
+    attachments->attach({name, capture});
     return true;
   });
 
@@ -129,77 +114,6 @@ Napi::Value forward(Addon& addon, const Napi::CallbackInfo& info) {
                           });
 }
 
-struct Reply {
-  std::vector<int64_t> tokens;
-  const char* finish = "aborted";
-};
-
-struct Replies {
-  std::vector<Reply> rows;
-  GenerationTimings timings;
-};
-
-const char* finish_name(Emitted::Finish finish) {
-  return finish == Emitted::Finish::stop ? "stop" : finish == Emitted::Finish::length ? "length" : "aborted";
-}
-
-Napi::Value from_replies(Napi::Env env, const Replies& replies) {
-  Napi::Object result = Napi::Object::New(env), timings = Napi::Object::New(env);
-  Napi::Array rows = Napi::Array::New(env, replies.rows.size());
-  for (size_t r = 0; r < replies.rows.size(); ++r) {
-    Napi::Object row = Napi::Object::New(env);
-    row.Set("tokenIds", from_ints(env, replies.rows[r].tokens));
-    row.Set("finishReason", replies.rows[r].finish);
-    rows.Set(static_cast<uint32_t>(r), row);
-  }
-  timings.Set("visionS", replies.timings.vision_s);
-  timings.Set("prefillS", replies.timings.prefill_s);
-  timings.Set("decodeS", replies.timings.decode_s);
-  result.Set("rows", rows);
-  result.Set("timings", timings);
-  return result;
-}
-
-// (model, inputs, rows: options of each, { swaps }, cancellation?, onToken?: (row, token) => void) -> Promise<{ rows,
-// timings }>. Aborted rows keep the tokens they have.
-Napi::Value generate(Addon& addon, const Napi::CallbackInfo& info) {
-  auto attachments = std::make_shared<Attachments>();
-  attach_swaps(to_object(info[3], "options").Get("swaps"), *attachments);
-  std::shared_ptr<Napi::FunctionReference> on_token;  // touched on the JavaScript thread only
-  if (info[5].IsFunction())
-    on_token = std::make_shared<Napi::FunctionReference>(Napi::Persistent(info[5].As<Napi::Function>()));
-
-  auto converse = [&engine = addon.engine, loaded = unwrap<LoadedModel>(info[0], "model"), inputs = to_inputs(info[1]),
-                   options = to_row_options(info[2]), attachments, on_token](Turn& turn) {
-    if (options.size() != inputs.input_ids.size())
-      fail("ERR_INVALID_ARGUMENT", "Expected options for each of the ", inputs.input_ids.size(), " rows but received ",
-           options.size());
-    Generation generation(loaded->model, attachments.get());
-    Replies replies{std::vector<Reply>(options.size()), {}};
-    auto take = [&](const std::vector<Emitted>& emitted) {
-      for (const auto& one : emitted) {
-        Reply& reply = replies.rows[one.row];
-        reply.tokens.push_back(one.token);
-        reply.finish = finish_name(one.finish);
-        if (on_token)
-          engine.post([on_token, row = one.row, token = one.token](Napi::Env env) {
-            on_token->Call(
-                {Napi::Number::New(env, static_cast<double>(row)), Napi::Number::New(env, static_cast<double>(token))});
-          });
-      }
-    };
-    try {
-      take(generation.join(inputs, options, turn));
-      while (!generation.done()) take(generation.step(turn));
-    } catch (const Error& error) {
-      if (std::string_view(error.code()) != "ERR_ABORTED") throw;
-    }
-    replies.timings = generation.timings();
-    return replies;
-  };
-  return addon.engine.run(info.Env(), to_cancellation(info[4]), std::move(converse), from_replies);
-}
-
 // (model, grids) -> { windowIndex, cuWindowSeqlens }
 Napi::Value vision_layout(Addon&, const Napi::CallbackInfo& info) {
   const auto loaded = unwrap<LoadedModel>(info[0], "model");
@@ -224,7 +138,6 @@ void define_models(Napi::Object exports, Addon& addon) {
   define<dispose_model>(exports, "disposeModel", addon);
   define<model_points>(exports, "modelPoints", addon);
   define<forward>(exports, "forward", addon);
-  define<generate>(exports, "generate", addon);
   define<vision_layout>(exports, "visionLayout", addon);
 }
 

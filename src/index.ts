@@ -14,6 +14,7 @@ export {
   scoreReplies,
   scoreTasks,
 } from './eval/index.ts'
+export { type BatchOptions, type BatchReply, DecodeBatch } from './model/decode-batch.ts'
 export type { FinishReason, GenerateOptions, Reply } from './model/generation.ts'
 export { disposeInputs, type Inputs } from './model/inputs.ts'
 export type { Intervention, SwapIntervention } from './model/interventions.ts'

@@ -10,6 +10,7 @@ import type { Dtype, TypedArray } from './tensor/dtype.ts'
 declare const brand: unique symbol
 export type TensorHandle = { readonly [brand]: 'tensor' }
 export type ModelHandle = { readonly [brand]: 'model' }
+export type BatchHandle = { readonly [brand]: 'batch' }
 export type CancellationHandle = { readonly [brand]: 'cancellation' }
 
 export interface NativeTensor {
@@ -94,6 +95,13 @@ export interface NativeForwardRow {
   captured: Record<string, NativeTensor>
 }
 
+/** A new token of a row of a batch; `finishReason` with its last. */
+export interface Emitted {
+  row: number
+  token: number
+  finishReason?: 'stop' | 'length'
+}
+
 export interface NativeReplies {
   rows: { tokenIds: number[]; finishReason: 'stop' | 'length' | 'aborted' }[]
   timings: { visionS: number; prefillS: number; decodeS: number }
@@ -158,6 +166,16 @@ export interface Native {
     cancellation?: CancellationHandle,
     onToken?: (row: number, token: number) => void,
   ): Promise<NativeReplies>
+  createBatch(model: ModelHandle): BatchHandle
+  batchJoin(
+    batch: BatchHandle,
+    inputs: NativeInputs,
+    rows: readonly NativeRowOptions[],
+    options: { swaps: readonly NativeSwap[] },
+    cancellation?: CancellationHandle,
+  ): Promise<Emitted[]>
+  batchStep(batch: BatchHandle, leaving: readonly number[]): Promise<Emitted[]>
+  disposeBatch(batch: BatchHandle): Promise<void>
   visionLayout(
     model: ModelHandle,
     gridThw: readonly (readonly number[])[],

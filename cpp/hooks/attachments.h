@@ -1,5 +1,6 @@
 #pragma once
 
+#include <limits>
 #include <memory>
 #include <string>
 #include <unordered_map>
@@ -21,18 +22,48 @@ class Hook {
   virtual at::Tensor apply(at::Tensor value, const Group* group) = 0;
 };
 
-// The hooks of one forward pass or generation. Several on one point run in the order of attachment.
+// Rows [first, end), in the numbering of groups.
+struct RowRange {
+  int64_t first = 0;
+  int64_t end = std::numeric_limits<int64_t>::max();
+  bool contains(int64_t row) const { return row >= first && row < end; }
+};
+
+// A hook and the point it goes to.
+struct Attachment {
+  std::string point;
+  std::shared_ptr<Hook> hook;
+};
+
+// The hooks of one forward pass or generation. Several on one point run in the order of attachment. A group's rows
+// joined together, so a hook sees a group whole or not at all.
 class Attachments : public Observer {
  public:
-  void attach(const std::string& point, std::shared_ptr<Hook> hook) { hooks_[point].push_back(std::move(hook)); }
+  void attach(const Attachment& attachment, RowRange rows = {}) {
+    hooks_[attachment.point].push_back({attachment.hook, rows});
+  }
 
-  void enter(const Batch* batch) override { batch_ = batch; }
+  // Forgets the hooks that were attached for exactly these rows.
+  void detach(RowRange rows);
+
+  void enter(const Batch& batch, Stage stage) override {
+    batch_ = &batch;
+    stage_ = stage;
+  }
   at::Tensor observe(const std::string& point, at::Tensor value, int64_t group) override;
   bool wants(const std::string& point) const override { return hooks_.count(point) > 0; }
 
  private:
-  std::unordered_map<std::string, std::vector<std::shared_ptr<Hook>>> hooks_;
+  struct Attached {
+    std::shared_ptr<Hook> hook;
+    RowRange rows;
+  };
+
+  static at::Tensor run(const std::vector<Attached>& hooks, at::Tensor value, const Group& group, Stage stage);
+
+  std::unordered_map<std::string, std::vector<Attached>> hooks_;
   const Batch* batch_ = nullptr;
+  Stage stage_ = Stage::tokens;
 };
 
 }  // namespace frankentorch

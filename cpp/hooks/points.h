@@ -14,8 +14,9 @@ class Observer {
  public:
   virtual ~Observer() = default;
 
-  // The values that follow belong to this batch; none: to the vision tower.
-  virtual void enter(const Batch* batch) = 0;
+  // The values that follow belong to the tokens of this batch, or to the visuals of its rows.
+  enum class Stage { visuals, tokens };
+  virtual void enter(const Batch& batch, Stage stage) = 0;
 
   // `value` is packed over all rows ([tokens, ...]) when `group` is negative, else it belongs to that group ([rows,
   // heads, tokens, ...]).

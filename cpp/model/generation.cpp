@@ -41,24 +41,38 @@ at::Tensor select_last(const at::Tensor& hidden, const Batch& batch) {
 
 }  // namespace
 
-std::vector<Emitted> Generation::join(const Inputs& inputs, const std::vector<RowOptions>& options, Turn& turn) {
-  Packed packed = model_.pack(inputs);
-  const int64_t first_row = next_row_;
-  next_row_ += static_cast<int64_t>(inputs.input_ids.size());
+std::vector<Emitted> Generation::join(const Inputs& inputs, const std::vector<RowOptions>& options,
+                                      const std::vector<Attachment>& hooks, Turn& turn) {
+  const RowRange rows{next_row_, next_row_ + static_cast<int64_t>(inputs.input_ids.size())};
+  Packed packed = model_.pack(inputs, rows.first);
+  for (const auto& hook : hooks) hooks_.attach(hook, rows);
+  try {
+    auto emitted = prefill(inputs, options, packed, rows, turn);
+    next_row_ = rows.end;
+    return emitted;
+  } catch (...) {
+    hooks_.detach(rows);
+    throw;
+  }
+}
+
+std::vector<Emitted> Generation::prefill(const Inputs& inputs, const std::vector<RowOptions>& options, Packed& packed,
+                                         RowRange joining, Turn& turn) {
   std::vector<RunningGroup> joined;
   for (auto& group : packed.batch.groups) {
     RunningGroup running;
     const int64_t room = model_.config().max_position_embeddings - group.tokens;
     int64_t longest = 0;
-    for (const int64_t r : group.rows) {
+    for (const int64_t id : group.rows) {
+      const int64_t r = id - joining.first;
       RowOptions row = options[r];
       row.max_new_tokens = std::min(row.max_new_tokens, std::max<int64_t>(room, 1));
       longest = std::max(longest, row.max_new_tokens);
-      running.rows.push_back(
-          {first_row + r, row, Sampler(row.sampling, inputs.input_ids[r]), packed.rows[r].next_position});
+      running.rows.push_back({id, row, Sampler(row.sampling, inputs.input_ids[r]), packed.rows[r].next_position});
     }
     running.cache = std::make_unique<KvCache>(model_.config().num_hidden_layers, group.tokens + longest);
     running.cached_tokens = group.tokens;
+    running.joined = joining;
     group.cache = running.cache.get();
     joined.push_back(std::move(running));
   }
@@ -66,17 +80,14 @@ std::vector<Emitted> Generation::join(const Inputs& inputs, const std::vector<Ro
   at::Tensor x;
   {
     Stopwatch watch(timings_.vision_s);
-    x = model_.embed(inputs, packed, turn, observer_);
+    x = model_.embed(inputs, packed, turn, &hooks_);
   }
-  // Hooks know rows by their number in the generation; the packed layout above numbered them within this join.
-  for (auto& group : packed.batch.groups)
-    for (auto& row : group.rows) row += first_row;
   at::Tensor logits;
   {
     Stopwatch watch(timings_.prefill_s);
-    const at::Tensor hidden = model_.decode(std::move(x), packed.batch, turn, observer_);
+    const at::Tensor hidden = model_.decode(std::move(x), packed.batch, turn, &hooks_);
     logits =
-        model_.logits(select_last(hidden, packed.batch), last_tokens(packed.batch), observer_);  // [rows, vocabulary]
+        model_.logits(select_last(hidden, packed.batch), last_tokens(packed.batch), &hooks_);  // [rows, vocabulary]
   }
 
   std::vector<Emitted> emitted;
@@ -85,14 +96,25 @@ std::vector<Emitted> Generation::join(const Inputs& inputs, const std::vector<Ro
     const auto rows = static_cast<int64_t>(group.rows.size());
     sample(group, logits.narrow(0, offset, rows), emitted);
     offset += rows;
-    if (!group.rows.empty()) groups_.push_back(std::move(group));
+    groups_.push_back(std::move(group));
   }
+  drop_empty_groups();
   std::ranges::sort(emitted, {}, &Emitted::row);
   return emitted;
 }
 
 std::vector<Emitted> Generation::step(Turn& turn) {
   turn.pause();
+  try {
+    return decode(turn);
+  } catch (...) {
+    for (auto& group : groups_) group.rows.clear();
+    drop_empty_groups();
+    throw;
+  }
+}
+
+std::vector<Emitted> Generation::decode(Turn& turn) {
   Stopwatch watch(timings_.decode_s);
   Batch batch;
   std::vector<int64_t> ids, positions;
@@ -113,20 +135,47 @@ std::vector<Emitted> Generation::step(Turn& turn) {
   batch.rotary = model_.rotary(at::tensor(positions, at::kLong).expand({3, -1}));
 
   Inputs none;
-  Packed packed{batch, at::tensor(ids, at::kLong).to(model_.device()), {}, {}};
-  at::Tensor x = model_.embed(none, packed, turn, observer_);
-  const at::Tensor logits = model_.logits(model_.decode(std::move(x), batch, turn, observer_), batch, observer_);
+  Packed packed{batch, /*first_row=*/0, at::tensor(ids, at::kLong).to(model_.device()), {}, {}};
+  at::Tensor x = model_.embed(none, packed, turn, &hooks_);
+  const at::Tensor logits = model_.logits(model_.decode(std::move(x), batch, turn, &hooks_), batch, &hooks_);
 
   std::vector<Emitted> emitted;
   for (size_t g = 0; g < groups_.size(); ++g)
     sample(groups_[g], logits.narrow(0, batch.groups[g].offset, batch.groups[g].packed_tokens()), emitted);
-  std::erase_if(groups_, [](const RunningGroup& group) { return group.rows.empty(); });
+  drop_empty_groups();
   std::ranges::sort(emitted, {}, &Emitted::row);
   return emitted;
 }
 
+void Generation::leave(int64_t id) {
+  for (auto& group : groups_) {
+    std::vector<int64_t> kept;
+    for (size_t i = 0; i < group.rows.size(); ++i)
+      if (group.rows[i].id != id) kept.push_back(static_cast<int64_t>(i));
+    group.keep(kept);
+  }
+  drop_empty_groups();
+}
+
+int64_t Generation::rows() const {
+  int64_t rows = 0;
+  for (const auto& group : groups_) rows += static_cast<int64_t>(group.rows.size());
+  return rows;
+}
+
+// Rows that joined together may live in several groups; their hooks go when the last of them does.
+void Generation::drop_empty_groups() {
+  for (const auto& gone : groups_) {
+    if (!gone.rows.empty()) continue;
+    const bool others = std::ranges::any_of(groups_, [&](const RunningGroup& group) {
+      return !group.rows.empty() && group.joined.first == gone.joined.first;
+    });
+    if (!others) hooks_.detach(gone.joined);
+  }
+  std::erase_if(groups_, [](const RunningGroup& group) { return group.rows.empty(); });
+}
+
 void Generation::sample(RunningGroup& group, const at::Tensor& logits, std::vector<Emitted>& emitted) {
-  std::vector<Row> remaining;
   std::vector<int64_t> kept;
   for (size_t i = 0; i < group.rows.size(); ++i) {
     Row& row = group.rows[i];
@@ -138,12 +187,17 @@ void Generation::sample(RunningGroup& group, const at::Tensor& logits, std::vect
                        stop     ? Emitted::Finish::stop
                        : length ? Emitted::Finish::length
                                 : Emitted::Finish::none});
-    if (stop || length) continue;
-    kept.push_back(static_cast<int64_t>(i));
-    remaining.push_back(std::move(row));
+    if (!stop && !length) kept.push_back(static_cast<int64_t>(i));
   }
-  if (kept.size() < group.rows.size() && !kept.empty()) group.cache->keep(kept);
-  group.rows = std::move(remaining);
+  group.keep(kept);
+}
+
+void Generation::RunningGroup::keep(const std::vector<int64_t>& kept) {
+  if (kept.size() == rows.size()) return;
+  std::vector<Row> remaining;
+  for (const int64_t i : kept) remaining.push_back(std::move(rows[i]));
+  rows = std::move(remaining);
+  if (!rows.empty()) cache->keep(kept);
 }
 
 }  // namespace frankentorch

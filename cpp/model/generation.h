@@ -3,6 +3,7 @@
 #include <memory>
 #include <vector>
 
+#include "hooks/attachments.h"
 #include "model/qwen2_5_vl.h"
 #include "model/sampling.h"
 
@@ -31,16 +32,22 @@ struct GenerationTimings {
 // when they finish.
 class Generation {
  public:
-  // `observer`, if any, sees prefills and steps; it must outlive the generation.
-  explicit Generation(const Qwen2_5_VL& model, Observer* observer = nullptr) : model_(model), observer_(observer) {}
+  explicit Generation(const Qwen2_5_VL& model) : model_(model) {}
 
   // Prefills the prompts and returns their first tokens. Rows are numbered from 0 in the order in which they joined.
-  std::vector<Emitted> join(const Inputs& inputs, const std::vector<RowOptions>& options, Turn& turn);
+  // `hooks` act on these rows for as long as they live. When it throws, no row has joined.
+  std::vector<Emitted> join(const Inputs& inputs, const std::vector<RowOptions>& options,
+                            const std::vector<Attachment>& hooks, Turn& turn);
 
-  // One more token for every row that has not finished.
+  // One more token for every row that has not finished. When it throws, all rows are lost: their caches may be half
+  // written.
   std::vector<Emitted> step(Turn& turn);
 
+  // Drops a row before it has finished; none of that number is no error.
+  void leave(int64_t row);
+
   bool done() const { return groups_.empty(); }
+  int64_t rows() const;
   const GenerationTimings& timings() const { return timings_; }
 
  private:
@@ -56,13 +63,21 @@ class Generation {
     std::vector<Row> rows;
     std::unique_ptr<KvCache> cache;
     int64_t cached_tokens;
+    RowRange joined;  // the numbers of all rows that joined with these, for their hooks
+
+    // Drops all rows but these, given by their places here.
+    void keep(const std::vector<int64_t>& kept);
   };
 
   // Samples each row of `group` from logits [rows, vocabulary], appends to `emitted` and drops the rows that finished.
   void sample(RunningGroup& group, const at::Tensor& logits, std::vector<Emitted>& emitted);
+  std::vector<Emitted> prefill(const Inputs& inputs, const std::vector<RowOptions>& options, Packed& packed,
+                               RowRange joining, Turn& turn);
+  std::vector<Emitted> decode(Turn& turn);
+  void drop_empty_groups();
 
   const Qwen2_5_VL& model_;
-  Observer* observer_;
+  Attachments hooks_;
   std::vector<RunningGroup> groups_;
   int64_t next_row_ = 0;
   GenerationTimings timings_;

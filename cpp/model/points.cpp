@@ -9,7 +9,7 @@ namespace {
 // tokens.
 class Collector : public Observer {
  public:
-  void enter(const Batch*) override {}
+  void enter(const Batch&, Stage) override {}
   bool wants(const std::string&) const override { return true; }
   at::Tensor observe(const std::string& point, at::Tensor value, int64_t group) override {
     std::vector<int64_t> shape = value.sizes().vec();

@@ -13,7 +13,7 @@ Qwen2_5_VL::Qwen2_5_VL(Config config, Parameters parameters)
       decoder_(config_, parameters_),
       lm_head_(&parameters_[config_.tie_word_embeddings ? "language_model.embed_tokens.weight" : "lm_head.weight"]) {}
 
-Packed Qwen2_5_VL::pack(const Inputs& inputs) const {
+Packed Qwen2_5_VL::pack(const Inputs& inputs, int64_t first_row) const {
   std::map<int64_t, std::vector<int64_t>> rows_by_length;
   for (size_t r = 0; r < inputs.input_ids.size(); ++r) {
     const auto& ids = inputs.input_ids[r];
@@ -31,6 +31,7 @@ Packed Qwen2_5_VL::pack(const Inputs& inputs) const {
   }
 
   Packed packed;
+  packed.first_row = first_row;
   packed.rows = layout_rows(config_, inputs);
   std::vector<int64_t> ids;
   std::vector<at::Tensor> position_ids;
@@ -43,6 +44,7 @@ Packed Qwen2_5_VL::pack(const Inputs& inputs) const {
       position_ids.push_back(packed.rows[r].position_ids);
     }
     group.rows = std::move(rows);
+    for (auto& row : group.rows) row += first_row;
     packed.batch.groups.push_back(std::move(group));
   }
   packed.ids = at::tensor(ids, at::kLong).to(device());
@@ -53,19 +55,19 @@ Packed Qwen2_5_VL::pack(const Inputs& inputs) const {
 
 at::Tensor Qwen2_5_VL::embed(const Inputs& inputs, const Packed& packed, Turn& turn, Observer* observer) const {
   const Points root(observer);
-  if (observer) observer->enter(nullptr);
+  if (observer) observer->enter(packed.batch, Observer::Stage::visuals);
   at::Tensor images, videos;
   if (!inputs.images.grids.empty()) images = vision_->forward(inputs.images, turn, root);
   if (!inputs.videos.grids.empty()) videos = vision_->forward(inputs.videos, turn, root);
 
-  if (observer) observer->enter(&packed.batch);
+  if (observer) observer->enter(packed.batch, Observer::Stage::tokens);
   at::Tensor x = decoder_.embed(packed.ids, root);  // [tokens, hidden]
   auto place = [&](const at::Tensor& embeddings, std::vector<VisualToken> RowLayout::*visuals) {
     if (!embeddings.defined()) return;
     std::vector<int64_t> into, from;
     for (const auto& group : packed.batch.groups)
       for (size_t i = 0; i < group.rows.size(); ++i)
-        for (const auto& visual : packed.rows[group.rows[i]].*visuals) {
+        for (const auto& visual : packed.rows[group.rows[i] - packed.first_row].*visuals) {
           into.push_back(group.offset + static_cast<int64_t>(i) * group.tokens + visual.token);
           from.push_back(visual.source);
         }
@@ -78,12 +80,12 @@ at::Tensor Qwen2_5_VL::embed(const Inputs& inputs, const Packed& packed, Turn& t
 }
 
 at::Tensor Qwen2_5_VL::decode(at::Tensor x, Batch& batch, Turn& turn, Observer* observer) const {
-  if (observer) observer->enter(&batch);
+  if (observer) observer->enter(batch, Observer::Stage::tokens);
   return decoder_.forward(std::move(x), batch, turn, Points(observer));
 }
 
 at::Tensor Qwen2_5_VL::logits(const at::Tensor& hidden, const Batch& batch, Observer* observer) const {
-  if (observer) observer->enter(&batch);
+  if (observer) observer->enter(batch, Observer::Stage::tokens);
   return Points(observer).through("lm_head", hidden, [&](const at::Tensor& hidden, const Points&) {
     return frankentorch::linear(hidden, *lm_head_);
   });

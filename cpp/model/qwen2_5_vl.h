@@ -18,7 +18,8 @@ namespace frankentorch {
 
 // A prompt batch laid out for one pass: groups of rows of equal length, their tokens packed.
 struct Packed {
-  Batch batch;                  // without caches; rows numbered as in the inputs
+  Batch batch;  // without caches; rows numbered from first_row on, in the order of the inputs
+  int64_t first_row = 0;
   at::Tensor ids;               // [tokens]
   at::Tensor position_ids;      // [3, tokens]
   std::vector<RowLayout> rows;  // as in the inputs
@@ -41,7 +42,7 @@ class Qwen2_5_VL {
 
   // Throws when an id lies outside the vocabulary, a row is empty or exceeds the context, or placeholders and visuals
   // do not match.
-  Packed pack(const Inputs& inputs) const;
+  Packed pack(const Inputs& inputs, int64_t first_row = 0) const;
 
   // Token embeddings with the visuals in their places: [tokens, hidden].
   at::Tensor embed(const Inputs& inputs, const Packed& packed, Turn& turn, Observer* observer = nullptr) const;

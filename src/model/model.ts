@@ -8,6 +8,7 @@ import { error, FrankentorchError } from '../errors.ts'
 import { abortable, type ModelHandle, type NativeReplies, native, requireNotAborted } from '../native.ts'
 import { type FloatingDtype, floatingDtypes } from '../tensor/dtype.ts'
 import { Tensor } from '../tensor/tensor.ts'
+import { type BatchOptions, DecodeBatch, type PreparedPrompt } from './decode-batch.ts'
 import { GenerateOptions, type Reply, rowOptions } from './generation.ts'
 import { checkedGrids, disposeInputs, type Inputs, nativeInputs } from './inputs.ts'
 import { type Intervention, resolveInterventions } from './interventions.ts'
@@ -163,6 +164,27 @@ export class VisionLanguageModel implements AsyncDisposable {
     throw Object.assign(aborted(tokenIds.flat().length, checked.signal), { tokenIds })
   }
 
+  /** The replies to several conversations, decoded together; timings are those of all of them. When aborted it rejects with `ERR_ABORTED`. */
+  async generateBatch(inputs: Inputs, options: GenerateOptions = {}): Promise<Reply[]> {
+    const checked = check(GenerateOptions, options)
+    const replies = this.#replies(inputs, await this.#generate(inputs, checked))
+    if (replies.every(({ finishReason }) => finishReason !== 'aborted')) return replies
+    throw Object.assign(aborted(replies.flatMap(({ tokenIds }) => tokenIds).length, checked.signal), { replies })
+  }
+
+  /** A running batch that conversations may join and leave between steps. Dispose it when done. */
+  batch(options: BatchOptions = {}): DecodeBatch {
+    const handle = native().createBatch(this.#live())
+    return new DecodeBatch(
+      handle,
+      {
+        prepare: (prompt, generateOptions) => this.#prepare(prompt, generateOptions),
+        decode: (tokenIds) => this.#text(tokenIds),
+      },
+      options,
+    )
+  }
+
   /** One forward pass over a prompt of one row. Its tensors are the caller's to dispose. */
   async forward(prompt: readonly Message[] | Inputs, options: ForwardOptions = {}): Promise<ForwardOutput> {
     const { signal } = check(ForwardOptions, options)
@@ -237,18 +259,52 @@ export class VisionLanguageModel implements AsyncDisposable {
     onToken?: (row: number, token: number) => void,
   ): Promise<Reply> {
     if (inputs.inputIds?.length !== 1) throw expected('one row (see generateIds)', 'inputs', inputs.inputIds)
-    const { rows, timings } = await this.#generate(inputs, options, onToken)
-    const { tokenIds, finishReason } = rows[0]!
-    const decoded = tokenIds.length - 1
-    const reply: Reply = {
-      text: this.processor.tokenizer.decode(tokenIds, { skipSpecialTokens: true }),
-      tokenIds,
-      promptTokenIds: inputs.inputIds[0]!,
-      finishReason,
-      timings: { ...timings, decodeTokensPerS: decoded > 0 ? decoded / timings.decodeS : 0 },
+    const [reply] = this.#replies(inputs, await this.#generate(inputs, options, onToken))
+    if (reply!.finishReason !== 'aborted') return reply!
+    throw Object.assign(aborted(reply!.tokenIds.length, options.signal), { reply })
+  }
+
+  #replies({ inputIds }: Inputs, { rows, timings }: NativeReplies): Reply[] {
+    return rows.map(({ tokenIds, finishReason }, row) => {
+      const decoded = tokenIds.length - 1
+      const decodeTokensPerS = decoded > 0 ? decoded / timings.decodeS : 0
+      const promptTokenIds = inputIds[row]!
+      return {
+        text: this.#text(tokenIds),
+        tokenIds,
+        promptTokenIds,
+        finishReason,
+        timings: { ...timings, decodeTokensPerS },
+      }
+    })
+  }
+
+  #text(tokenIds: readonly number[]): string {
+    return this.processor.tokenizer.decode(tokenIds, { skipSpecialTokens: true })
+  }
+
+  async #prepare(
+    prompt: readonly Message[] | Inputs,
+    options: z.output<typeof GenerateOptions>,
+  ): Promise<PreparedPrompt> {
+    this.#live()
+    const made = isInputs(prompt) ? undefined : await this.processor.prepare(prompt, { signal: options.signal })
+    const inputs = made ?? (prompt as Inputs)
+    const release = () => (made ? disposeInputs(made) : undefined)
+    try {
+      if (inputs.inputIds?.length !== 1) throw expected('one row', 'inputs', inputs.inputIds)
+      return { promptTokenIds: inputs.inputIds[0]!, ...this.#engineArguments(inputs, options), release }
+    } catch (thrown) {
+      release()
+      throw thrown
     }
-    if (finishReason === 'aborted') throw Object.assign(aborted(tokenIds.length, options.signal), { reply })
-    return reply
+  }
+
+  #engineArguments(inputs: Inputs, options: z.output<typeof GenerateOptions>) {
+    const checked = nativeInputs(this.config, inputs)
+    const rows = rowOptions(options, this.generationConfig, inputs.inputIds.length)
+    const context = { config: this.config, points: this.#pointNames() }
+    return { inputs: checked, rows, swaps: resolveInterventions(options.interventions, inputs, context) }
   }
 
   async #generate(
@@ -257,10 +313,7 @@ export class VisionLanguageModel implements AsyncDisposable {
     onToken?: (row: number, token: number) => void,
   ): Promise<NativeReplies> {
     const handle = this.#live()
-    const checked = nativeInputs(this.config, inputs)
-    const rows = rowOptions(options, this.generationConfig, inputs.inputIds.length)
-    const context = { config: this.config, points: this.#pointNames() }
-    const swaps = resolveInterventions(options.interventions, inputs, context)
+    const { inputs: checked, rows, swaps } = this.#engineArguments(inputs, options)
     try {
       return await abortable(options.signal, (cancellation) =>
         native().generate(handle, checked, rows, { swaps }, cancellation, onToken),

@@ -1,0 +1,157 @@
+#include "model/generation.h"
+
+#include "addon.h"
+#include "loaded_model.h"
+#include "model_arguments.h"
+
+namespace frankentorch::binding {
+namespace {
+
+struct Reply {
+  std::vector<int64_t> tokens;
+  const char* finish = "aborted";
+};
+
+struct Replies {
+  std::vector<Reply> rows;
+  GenerationTimings timings;
+};
+
+Napi::Object from_timings(Napi::Env env, const GenerationTimings& timings) {
+  Napi::Object result = Napi::Object::New(env);
+  result.Set("visionS", timings.vision_s);
+  result.Set("prefillS", timings.prefill_s);
+  result.Set("decodeS", timings.decode_s);
+  return result;
+}
+
+Napi::Value from_replies(Napi::Env env, const Replies& replies) {
+  Napi::Object result = Napi::Object::New(env);
+  Napi::Array rows = Napi::Array::New(env, replies.rows.size());
+  for (size_t r = 0; r < replies.rows.size(); ++r) {
+    Napi::Object row = Napi::Object::New(env);
+    row.Set("tokenIds", from_ints(env, replies.rows[r].tokens));
+    row.Set("finishReason", replies.rows[r].finish);
+    rows.Set(static_cast<uint32_t>(r), row);
+  }
+  result.Set("rows", rows);
+  result.Set("timings", from_timings(env, replies.timings));
+  return result;
+}
+
+const char* finish_name(Emitted::Finish finish) {
+  return finish == Emitted::Finish::stop ? "stop" : finish == Emitted::Finish::length ? "length" : nullptr;
+}
+
+void require_one_for_each_row(const std::vector<RowOptions>& options, const Inputs& inputs) {
+  if (options.size() == inputs.input_ids.size()) return;
+  fail("ERR_INVALID_ARGUMENT", "Expected options for each of the ", inputs.input_ids.size(), " rows but received ",
+       options.size());
+}
+
+// (model, inputs, rows: options of each, { swaps }, cancellation?, onToken?: (row, token) => void) -> Promise<{ rows,
+// timings }>. Aborted rows keep the tokens they have.
+Napi::Value generate(Addon& addon, const Napi::CallbackInfo& info) {
+  std::shared_ptr<Napi::FunctionReference> on_token;  // touched on the JavaScript thread only
+  if (info[5].IsFunction())
+    on_token = std::make_shared<Napi::FunctionReference>(Napi::Persistent(info[5].As<Napi::Function>()));
+
+  auto converse = [&engine = addon.engine, loaded = unwrap<LoadedModel>(info[0], "model"), inputs = to_inputs(info[1]),
+                   options = to_row_options(info[2]), hooks = to_swaps(to_object(info[3], "options").Get("swaps")),
+                   on_token](Turn& turn) {
+    require_one_for_each_row(options, inputs);
+    Generation generation(loaded->model);
+    Replies replies{std::vector<Reply>(options.size()), {}};
+    auto take = [&](const std::vector<Emitted>& emitted) {
+      for (const auto& one : emitted) {
+        Reply& reply = replies.rows[one.row];
+        reply.tokens.push_back(one.token);
+        if (const char* finish = finish_name(one.finish)) reply.finish = finish;
+        if (on_token)
+          engine.post([on_token, row = one.row, token = one.token](Napi::Env env) {
+            on_token->Call(
+                {Napi::Number::New(env, static_cast<double>(row)), Napi::Number::New(env, static_cast<double>(token))});
+          });
+      }
+    };
+    try {
+      take(generation.join(inputs, options, hooks, turn));
+      while (!generation.done()) take(generation.step(turn));
+    } catch (const Error& error) {
+      if (std::string_view(error.code()) != "ERR_ABORTED") throw;
+    }
+    replies.timings = generation.timings();
+    return replies;
+  };
+  return addon.engine.run(info.Env(), to_cancellation(info[4]), std::move(converse), from_replies);
+}
+
+// A generation that JavaScript advances step by step, so that rows may join and leave between steps.
+struct RunningBatch {
+  explicit RunningBatch(std::shared_ptr<LoadedModel> loaded)
+      : loaded(std::move(loaded)), generation(this->loaded->model) {}
+  std::shared_ptr<LoadedModel> loaded;
+  Generation generation;
+};
+
+// [{ row, token, finishReason? }]
+Napi::Value from_emitted(Napi::Env env, const std::vector<Emitted>& emitted) {
+  Napi::Array list = Napi::Array::New(env, emitted.size());
+  for (size_t i = 0; i < emitted.size(); ++i) {
+    Napi::Object one = Napi::Object::New(env);
+    one.Set("row", static_cast<double>(emitted[i].row));
+    one.Set("token", static_cast<double>(emitted[i].token));
+    if (const char* finish = finish_name(emitted[i].finish)) one.Set("finishReason", finish);
+    list.Set(static_cast<uint32_t>(i), one);
+  }
+  return list;
+}
+
+// (model) -> batch
+Napi::Value create_batch(Addon&, const Napi::CallbackInfo& info) {
+  return wrap(info.Env(), std::make_shared<RunningBatch>(unwrap<LoadedModel>(info[0], "model")));
+}
+
+// (batch, inputs, rows: options of each, { swaps }, cancellation?) -> Promise<emitted>: the first token of every new
+// row
+Napi::Value batch_join(Addon& addon, const Napi::CallbackInfo& info) {
+  return addon.engine.run(
+      info.Env(), to_cancellation(info[4]),
+      [batch = unwrap<RunningBatch>(info[0], "batch"), inputs = to_inputs(info[1]), options = to_row_options(info[2]),
+       hooks = to_swaps(to_object(info[3], "options").Get("swaps"))](Turn& turn) {
+        require_one_for_each_row(options, inputs);
+        return batch->generation.join(inputs, options, hooks, turn);
+      },
+      from_emitted);
+}
+
+// (batch, leaving: rows, cancellation?) -> Promise<emitted>: one more token of every row that stays
+Napi::Value batch_step(Addon& addon, const Napi::CallbackInfo& info) {
+  return addon.engine.run(
+      info.Env(), to_cancellation(info[2]),
+      [batch = unwrap<RunningBatch>(info[0], "batch"), leaving = to_ints(info[1], "leaving")](Turn& turn) {
+        for (const int64_t row : leaving) batch->generation.leave(row);
+        return batch->generation.done() ? std::vector<Emitted>{} : batch->generation.step(turn);
+      },
+      from_emitted);
+}
+
+// (batch) -> Promise. Its caches go once the jobs before it are done.
+Napi::Value dispose_batch(Addon& addon, const Napi::CallbackInfo& info) {
+  auto batch = std::exchange(handle_of<RunningBatch>(info[0], "batch").value, nullptr);
+  return addon.engine.run(
+      info.Env(), nullptr, [batch = std::move(batch)](Turn&) mutable { return batch.reset(), true; },
+      [](Napi::Env env, bool) { return env.Undefined(); });
+}
+
+}  // namespace
+
+void define_generation(Napi::Object exports, Addon& addon) {
+  define<generate>(exports, "generate", addon);
+  define<create_batch>(exports, "createBatch", addon);
+  define<batch_join>(exports, "batchJoin", addon);
+  define<batch_step>(exports, "batchStep", addon);
+  define<dispose_batch>(exports, "disposeBatch", addon);
+}
+
+}  // namespace frankentorch::binding
