@@ -26,16 +26,14 @@ export interface Weights {
 export async function readWeights(directory: string): Promise<Weights> {
   const single = path.join(directory, singleFile)
   if (await exists(single)) return collect(await readAll([single]))
-  const index = path.join(directory, indexFile)
-  const json = await readJsonObject(index, 'ERR_CHECKPOINT_CORRUPT')
-  if (!json) {
+  const shardOf = await readIndex(directory)
+  if (!shardOf) {
     const what = (await exists(directory)) ? `has neither ${singleFile} nor ${indexFile}` : 'does not exist'
     throw error(
       'ERR_CHECKPOINT_NOT_FOUND',
       `${directory} ${what} (pickled weights must be converted to safetensors first)`,
     )
   }
-  const shardOf = weightMap(json.weight_map, index)
   const shards = [...new Set(shardOf.values())].sort()
   const missing = await filter(shards, async (shard) => !(await exists(path.join(directory, shard))))
   if (missing.length > 0) {
@@ -45,8 +43,15 @@ export async function readWeights(directory: string): Promise<Weights> {
     )
   }
   const files = await readAll(shards.map((shard) => path.join(directory, shard)))
-  checkIndex(shardOf, files, index)
+  checkIndex(shardOf, files, path.join(directory, indexFile))
   return collect(files)
+}
+
+/** Which shard holds each parameter, by the names in the files; undefined without an index. */
+export async function readIndex(directory: string): Promise<Map<string, string> | undefined> {
+  const index = path.join(directory, indexFile)
+  const json = await readJsonObject(index, 'ERR_CHECKPOINT_CORRUPT')
+  return json && weightMap(json.weight_map, index)
 }
 
 type Files = Awaited<ReturnType<typeof readAll>>

@@ -1,6 +1,6 @@
 export type { Benchmark, BenchmarkReadOptions, Item, Score } from './benchmark.ts'
 export { type BenchmarkName, benchmark, benchmarks } from './benchmarks/index.ts'
-export { dataPath, type HubOptions, hubCache, hubDataset } from './hub.ts'
+export { dataPath, type HubOptions, hubDataset } from './hub.ts'
 export { type DataImage, rowImage } from './image.ts'
 export { type PromptStyle, prompt, promptStyles } from './prompt.ts'
 export { type DataRecord, readRecords } from './record.ts'

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterAll, afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { type BenchmarkName, benchmarks, hubCache, hubDataset, type Item } from '../../src/data/index.ts'
+import { type BenchmarkName, benchmarks, hubDataset, type Item } from '../../src/data/index.ts'
 import { writeParquet } from './parquet-file.ts'
 
 const cache = mkdtempSync(join(tmpdir(), 'frankentorch-hub-'))
@@ -28,15 +28,6 @@ async function read(name: BenchmarkName, source: string, split?: string): Promis
   for await (const item of benchmarks[name].read(source, { split })) items.push(item)
   return items
 }
-
-test.each([
-  [{ HF_HUB_CACHE: '/a', HUGGINGFACE_HUB_CACHE: '/b', HF_HOME: '/c', XDG_CACHE_HOME: '/d', HOME: '/e' }, '/a'],
-  [{ HUGGINGFACE_HUB_CACHE: '/b', HF_HOME: '/c', XDG_CACHE_HOME: '/d', HOME: '/e' }, '/b'],
-  [{ HF_HOME: '/c', XDG_CACHE_HOME: '/d', HOME: '/e' }, '/c/hub'],
-  [{ XDG_CACHE_HOME: '/d', HOME: '/e' }, '/d/huggingface/hub'],
-  [{ HOME: '/e' }, '/e/.cache/huggingface/hub'],
-  [{ HF_HOME: '~/models', HOME: '/e' }, '/e/models/hub'],
-])('the cache of %o is %s', (environment, folder) => expect(hubCache(environment)).toBe(folder))
 
 describe('a data set in the cache', () => {
   test('is found by branch, by commit and by the beginning of one', async () => {
