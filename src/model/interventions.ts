@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { check } from '../check.ts'
+import { check, expected } from '../check.ts'
 import type { ModelConfig } from '../checkpoint/config.ts'
 import { error } from '../errors.ts'
 import type { NativeSwap } from '../native.ts'
@@ -58,7 +58,8 @@ function resolveSwap(
   { config, points }: { config: ModelConfig; points: readonly string[] },
 ): NativeSwap[] {
   const positions = imagePositions(config, onlyRow(inputs, 'inputs'))
-  const sourcePositions = imagePositions(config, onlyRow(swap.source.inputs, 'source.inputs'))
+  const sourceIds = onlyRow(swap.source.inputs, 'source.inputs')
+  const sourcePositions = imagePositions(config, sourceIds)
   const layers = selectPoints([swap.point], { names: points, numHiddenLayers: config.numHiddenLayers })
   return layers.flatMap((layer) =>
     ['key', 'value'].map((tensor) => {
@@ -74,6 +75,9 @@ function resolveSwap(
           'ERR_INVALID_ARGUMENT',
           `Expected a captured ${point} in source.keysValues of a swap but received none`,
         )
+      const shape = [1, config.numKeyValueHeads, sourceIds.length, config.headDim]
+      if (String(source.shape) !== String(shape))
+        throw expected(`shape [${shape.join(', ')}]`, `${point} of a swap's source`, source.shape, 'ERR_SHAPE_MISMATCH')
       return {
         point,
         source: source.handle,

@@ -3,6 +3,9 @@ import { fileURLToPath } from 'node:url'
 /** The tiny checkpoint that most tests use: five decoder layers, four vision blocks, float32. */
 export const tiny = fileURLToPath(new URL('../fixtures/models/hub-tied', import.meta.url))
 
+/** The tiny text-only checkpoint, whose header is the smallest. */
+export const tinyText = fileURLToPath(new URL('../fixtures/models/qwen2-text', import.meta.url))
+
 export interface Size {
   hiddenSize: number
   layers: number
