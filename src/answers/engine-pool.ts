@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { Piscina } from 'piscina'
+import type { Piscina } from 'piscina'
 import { error } from '../errors.ts'
 import type { Task } from './engine-worker.ts'
 import type { Verdict } from './verdict.ts'
@@ -10,7 +10,7 @@ const timeLimit = 2000
 /** A starting worker loads the engine, on a busy machine slowly; that is not the comparison's fault. */
 const startLimit = 60_000
 
-let pool: Piscina | undefined
+let pool: Promise<Piscina> | undefined
 let queue: Promise<unknown> = Promise.resolve()
 
 /**
@@ -26,7 +26,7 @@ export function compareInWorker(task: Task, signal?: AbortSignal): Promise<Verdi
 async function runTask(task: Task, signal: AbortSignal | undefined): Promise<Verdict> {
   throwIfAborted(signal)
   pool ??= newPool()
-  const current = pool
+  const current = await pool
   await current.run('ready', { signal: AbortSignal.timeout(startLimit) })
   throwIfAborted(signal)
   const killer = new AbortController()
@@ -55,7 +55,7 @@ function exhausted(thrown: unknown): boolean {
   return thrown instanceof RangeError || (thrown as NodeJS.ErrnoException)?.code === 'ERR_WORKER_OUT_OF_MEMORY'
 }
 
-function newPool(): Piscina {
+async function newPool(): Promise<Piscina> {
   // Node 20 cannot load TypeScript in a worker: sources under test run the compiled file
   const location = import.meta.url.endsWith('.ts') ? '../../dist/answers/engine-worker.js' : './engine-worker.js'
   const filename = fileURLToPath(new URL(location, import.meta.url))
@@ -65,6 +65,7 @@ function newPool(): Piscina {
       `Expected the answer checker's worker at ${filename} but it does not exist (run \`npm run compile\`)`,
     )
   }
+  const { Piscina } = await import('piscina')
   return new Piscina({ filename, minThreads: 1, maxThreads: 1, resourceLimits: { maxOldGenerationSizeMb: 512 } })
 }
 
@@ -73,5 +74,5 @@ export async function close(): Promise<void> {
   const ending = pool
   pool = undefined
   await queue
-  await ending?.destroy()
+  await (await ending)?.destroy()
 }

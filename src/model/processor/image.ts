@@ -1,4 +1,4 @@
-import sharp, { type Metadata, type Sharp } from 'sharp'
+import type { Metadata, Sharp, SharpOptions } from 'sharp'
 import { check } from '../../check.ts'
 import { error, messageOf } from '../../errors.ts'
 import { hiddenColour } from './gif.ts'
@@ -36,10 +36,12 @@ export async function decodeImage(source: ImageSource, options: ImageOptions = {
   const metadata = await readMetadata(bytes, called)
   requirePixels(metadata.width * metadata.height, checked, called)
   try {
-    if (metadata.space === 'cmyk') return fromCmyk(await rawPixels(open(bytes).pipelineColourspace('cmyk'), 'cmyk'))
+    if (metadata.space === 'cmyk')
+      return fromCmyk(await rawPixels((await upright(bytes)).pipelineColourspace('cmyk'), 'cmyk'))
     requireColour(metadata, called)
-    if (format === 'GIF') return withoutHoles(await rawPixels(open(bytes).ensureAlpha()), hiddenColour(bytes))
-    const { data, width, height } = await rawPixels(open(bytes).removeAlpha())
+    if (format === 'GIF')
+      return withoutHoles(await rawPixels((await upright(bytes)).ensureAlpha()), hiddenColour(bytes))
+    const { data, width, height } = await rawPixels((await upright(bytes)).removeAlpha())
     return { data, width, height }
   } catch (cause) {
     throw unreadable(cause, called)
@@ -63,7 +65,7 @@ export function requireDecoded(bytes: Uint8Array, name: string): string {
 /** Size, colour space and frames of an image file, without its pixels. */
 export async function readMetadata(bytes: Uint8Array, name: string): Promise<Metadata> {
   try {
-    return await sharp(bytes, { limitInputPixels: false, ignoreIcc: true }).metadata()
+    return await (await openImage(bytes, {})).metadata()
   } catch (cause) {
     throw unreadable(cause, name)
   }
@@ -87,9 +89,18 @@ export function unreadable(cause: unknown, name: string): Error {
   return error('ERR_IMAGE', `Cannot read ${name}: ${reason} (is the file complete?)`, { cause })
 }
 
-// Sizes are checked before, with a message of ours. Pillow reads files with harmless warnings, so those pass here too.
-function open(bytes: Uint8Array): Sharp {
-  return sharp(bytes, { limitInputPixels: false, failOn: 'error', ignoreIcc: true }).autoOrient()
+/**
+ * sharp on `bytes`, imported at the first image: its library would take a third of the time that importing this package takes.
+ * Sizes are checked elsewhere, with a message of ours.
+ */
+export async function openImage(bytes: Uint8Array, options: SharpOptions): Promise<Sharp> {
+  const { default: sharp } = await import('sharp')
+  return sharp(bytes, { limitInputPixels: false, ignoreIcc: true, ...options })
+}
+
+// Pillow reads files with harmless warnings, so those pass here too.
+async function upright(bytes: Uint8Array): Promise<Sharp> {
+  return (await openImage(bytes, { failOn: 'error' })).autoOrient()
 }
 
 async function rawPixels(image: Sharp, space = 'srgb'): Promise<RgbImage> {

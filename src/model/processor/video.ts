@@ -1,7 +1,14 @@
-import sharp from 'sharp'
 import { check } from '../../check.ts'
 import { error } from '../../errors.ts'
-import { decodeImage, type RgbImage, readMetadata, requireDecoded, requirePixels, unreadable } from './image.ts'
+import {
+  decodeImage,
+  openImage,
+  type RgbImage,
+  readMetadata,
+  requireDecoded,
+  requirePixels,
+  unreadable,
+} from './image.ts'
 import { type CheckedImageOptions, ImageOptions, type ImageSource, nameOf, readSource } from './image-source.ts'
 import type { SizeOptions, VideoPart } from './messages.ts'
 import { roundHalfEven } from './smart-resize.ts'
@@ -135,7 +142,8 @@ async function openAnimation(bytes: Uint8Array, options: CheckedImageOptions, na
     async frames(indices) {
       try {
         // every frame is drawn over the one before it, so all of them are decoded, one below the other
-        const { data } = await sharp(bytes, { pages: -1, limitInputPixels: false, failOn: 'error', ignoreIcc: true })
+        const image = await openImage(bytes, { pages: -1, failOn: 'error' })
+        const { data } = await image
           .removeAlpha()
           .toColourspace('srgb')
           .raw({ depth: 'uchar' })
