@@ -9,6 +9,8 @@ export default defineConfig({
     include: ['test/**/*.test.ts'],
     testTimeout: 120_000,
     hookTimeout: 120_000,
+    // A second OpenMP thread costs tiny models more than it gives; tests of parallel kernels ask for it.
+    env: { OMP_NUM_THREADS: '1' },
     reporters: ['default'],
   },
 })
