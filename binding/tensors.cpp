@@ -37,7 +37,13 @@ TensorHandle& tensor_handle(const Napi::Value& value) {
   return *typed;
 }
 
-// A typed array over a new ArrayBuffer with the tensor's elements. Half types must have been widened before.
+// The elements alone: on the CPU, in order, with pending conjugation and negation done.
+at::Tensor plain(const at::Tensor& tensor) {
+  return tensor.detach().to(at::kCPU).resolve_conj().resolve_neg().contiguous();
+}
+
+// A typed array over a new ArrayBuffer with the tensor's elements; complex numbers are pairs. Floats of fewer than 32
+// bits must have been widened before.
 Napi::Value to_typed_array(Napi::Env env, const at::Tensor& tensor) {
   const size_t count = tensor.numel(), bytes = tensor.nbytes();
   Napi::ArrayBuffer buffer = Napi::ArrayBuffer::New(env, bytes);
@@ -51,6 +57,16 @@ Napi::Value to_typed_array(Napi::Env env, const at::Tensor& tensor) {
       return Napi::BigInt64Array::New(env, count, buffer, 0);
     case at::kInt:
       return Napi::Int32Array::New(env, count, buffer, 0);
+    case at::kUInt64:
+      return Napi::BigUint64Array::New(env, count, buffer, 0);
+    case at::kUInt32:
+      return Napi::Uint32Array::New(env, count, buffer, 0);
+    case at::kUInt16:
+      return Napi::Uint16Array::New(env, count, buffer, 0);
+    case at::kComplexDouble:
+      return Napi::Float64Array::New(env, 2 * count, buffer, 0);
+    case at::kComplexFloat:
+      return Napi::Float32Array::New(env, 2 * count, buffer, 0);
     case at::kShort:
       return Napi::Int16Array::New(env, count, buffer, 0);
     case at::kChar:
@@ -80,8 +96,9 @@ Napi::Value tensor_data(Addon& addon, const Napi::CallbackInfo& info) {
   return addon.engine.run(
       info.Env(), nullptr,
       [tensor = unwrap_tensor(info[0])](Turn&) {
-        const bool half = tensor.scalar_type() == at::kHalf || tensor.scalar_type() == at::kBFloat16;
-        return tensor.detach().to(at::kCPU, half ? at::kFloat : tensor.scalar_type()).contiguous();
+        const at::ScalarType dtype = tensor.scalar_type();
+        const bool narrow = at::isFloatingType(dtype) && c10::elementSize(dtype) < 4;
+        return plain(tensor).to(narrow ? at::kFloat : dtype);
       },
       to_typed_array);
 }
@@ -89,10 +106,7 @@ Napi::Value tensor_data(Addon& addon, const Napi::CallbackInfo& info) {
 // (handle) -> Promise<Uint8Array>: the elements as they are stored, half types included.
 Napi::Value tensor_bytes(Addon& addon, const Napi::CallbackInfo& info) {
   return addon.engine.run(
-      info.Env(), nullptr,
-      [tensor = unwrap_tensor(info[0])](Turn&) {
-        return tensor.detach().to(at::kCPU).contiguous().flatten().view(at::kByte);
-      },
+      info.Env(), nullptr, [tensor = unwrap_tensor(info[0])](Turn&) { return plain(tensor).flatten().view(at::kByte); },
       to_typed_array);
 }
 
@@ -137,6 +151,7 @@ Napi::Value wrap_tensor(Addon& addon, Napi::Env env, const at::Tensor& tensor) {
   result.Set("shape", from_ints(env, tensor.sizes().vec()));
   result.Set("dtype", dtype_name(tensor.scalar_type()));
   result.Set("device", tensor.device().str());
+  if (tensor.requires_grad()) result.Set("requiresGrad", true);
   return result;
 }
 

@@ -14,6 +14,7 @@ export {
   scoreReplies,
   scoreTasks,
 } from './eval/index.ts'
+export { type ResolveOptions, resolveModel } from './hub/index.ts'
 export { type BatchOptions, type BatchReply, DecodeBatch } from './model/decode-batch.ts'
 export type { FinishReason, GenerateOptions, Reply } from './model/generation.ts'
 export { disposeInputs, type Inputs } from './model/inputs.ts'
@@ -25,11 +26,37 @@ export {
   type PointInfo,
   VisionLanguageModel,
 } from './model/model.ts'
+export { decodeImage, type RgbImage } from './model/processor/image.ts'
+export type { ImageOptions, ImageSource, RawImage } from './model/processor/image-source.ts'
 export type { Content, Message } from './model/processor/messages.ts'
 export { createProcessor, type Processor } from './model/processor/processor.ts'
-export { processVisionInfo } from './model/processor/vision-info.ts'
+export { type ResizeOptions, resizeImage } from './model/processor/resize.ts'
+export { type ResizeLimits, smartResize } from './model/processor/smart-resize.ts'
+export { processVisionInfo, type VisionInfo } from './model/processor/vision-info.ts'
 export * as probe from './probe/index.ts'
 export * as statistics from './statistics/index.ts'
+export {
+  arange,
+  empty,
+  eye,
+  full,
+  linspace,
+  logspace,
+  ones,
+  rand,
+  randint,
+  randn,
+  randperm,
+  zeros,
+} from './tensor/constructors.ts'
 export type { Dtype, TypedArray } from './tensor/dtype.ts'
+export { all, type RunOptions, run } from './tensor/evaluate.ts'
+export type { Computed, Expression, ListExpression, Outputs, ScalarExpression } from './tensor/expression.ts'
+export { type GradOptions, grad, noGrad } from './tensor/gradients.ts'
+export { float } from './tensor/instruction.ts'
+export { ops } from './tensor/ops.ts'
+export { type Program, program } from './tensor/program.ts'
+export { manualSeed } from './tensor/random.ts'
+export { scope } from './tensor/scope.ts'
 export { memory, Tensor, tensor } from './tensor/tensor.ts'
 export { version } from './version.ts'

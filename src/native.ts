@@ -18,6 +18,7 @@ export interface NativeTensor {
   shape: number[]
   dtype: Dtype
   device: string
+  requiresGrad?: boolean
 }
 
 /** A program in the flat form of cpp/tensor/program_code.h. */

@@ -57,7 +57,10 @@ at::Device device_named(const std::string& name) {
   if (!at::hasCUDA())
     fail("ERR_UNKNOWN_DEVICE", "Expected a CUDA device for '", name,
          "' but this libtorch or this machine has none; use device 'cpu'");
-  return at::Device(name);
+  const at::Device device(name);
+  if (device.has_index() && static_cast<size_t>(device.index()) >= at::getNumGPUs())
+    fail("ERR_UNKNOWN_DEVICE", "Expected one of the ", at::getNumGPUs(), " CUDA devices but received '", name, "'");
+  return device;
 }
 
 }  // namespace frankentorch

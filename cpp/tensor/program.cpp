@@ -101,10 +101,11 @@ std::vector<IValue> Program::run(std::vector<at::Tensor> inputs, Turn& turn) con
   std::move(inputs.begin(), inputs.end(), registers.begin());
   inputs.clear();
 
+  torch::jit::Stack stack;
   turn.pause();
   auto paused = std::chrono::steady_clock::now();
   for (size_t i = 0; i < instructions_.size(); ++i) {
-    call(i, registers);
+    call(i, registers, stack);
     for (const Register done : instructions_[i].last_uses)
       if (!given_[done]) registers[done] = IValue();
     if (const auto now = std::chrono::steady_clock::now(); now - paused > kSlice) {
@@ -119,11 +120,10 @@ std::vector<IValue> Program::run(std::vector<at::Tensor> inputs, Turn& turn) con
   return results;
 }
 
-void Program::call(size_t index, std::vector<IValue>& registers) const {
+void Program::call(size_t index, std::vector<IValue>& registers, std::vector<IValue>& stack) const {
   const Instruction& instruction = instructions_[index];
   const auto& schema = instruction.op.schema();
-  torch::jit::Stack stack;
-  stack.reserve(std::max(instruction.arguments.size(), schema.returns().size()));
+  stack.clear();
   for (size_t i = 0; i < instruction.arguments.size(); ++i)
     stack.push_back(value_of(instruction.arguments[i], schema.arguments()[i], registers));
   try {

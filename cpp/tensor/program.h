@@ -53,7 +53,7 @@ class Program {
     std::vector<Register> last_uses;
   };
 
-  void call(size_t index, std::vector<c10::IValue>& registers) const;
+  void call(size_t index, std::vector<c10::IValue>& registers, std::vector<c10::IValue>& stack) const;
   void use(Register used);
 
   size_t inputs_;

@@ -61,6 +61,5 @@ export function collect(value: unknown, roots: Recorded[], name: string): (resul
 
 function fromNative(result: NativeResult): unknown {
   if (Array.isArray(result)) return result.map((tensor) => new Tensor(tensor))
-  if (result === null) return undefined
-  return typeof result === 'object' ? new Tensor(result) : result
+  return typeof result === 'object' && result !== null ? new Tensor(result) : result
 }

@@ -107,7 +107,7 @@ export class ListExpression implements Recorded, PromiseLike<Tensor[]> {
 type IntValue = number | bigint | ScalarExpression<number>
 
 /** A number or truth value that was recorded, such as `size(d)`; it can be an argument of what is recorded next. `await` gives the value. */
-export class ScalarExpression<T extends number | boolean | void> implements Recorded, PromiseLike<T> {
+export class ScalarExpression<T extends number | boolean | undefined> implements Recorded, PromiseLike<T> {
   readonly source: Instruction | ProgramInput
   readonly output: number
   readonly type: 'int' | 'float' | 'bool' | 'none'
@@ -156,21 +156,14 @@ export class ScalarExpression<T extends number | boolean | void> implements Reco
  */
 export type Outputs<R> = R & PromiseLike<Computed<R>>
 
-/** What awaiting gives. */
-export type Computed<T> = T extends Expression
-  ? Tensor
-  : T extends ListExpression
-    ? Tensor[]
-    : T extends ScalarExpression<infer Value>
-      ? Value
-      : T extends Tensor
-        ? T
-        : { [K in keyof T as K extends 'then' ? never : K]: Computed<T[K]> }
+/** What awaiting gives: tensors and values in place of what was recorded. */
+export type Computed<T> =
+  T extends PromiseLike<infer Value> ? Value : T extends Tensor ? T : { [K in keyof T]: Computed<T[K]> }
 
 /** The expressions an instruction gives: one, or `Outputs`. */
 export function outputsOf(source: Instruction): unknown {
   const { returns } = source.schema
-  if (returns.length === 0) return new ScalarExpression<void>(source, 0, 'none')
+  if (returns.length === 0) return new ScalarExpression<undefined>(source, 0, 'none')
   if (returns.length === 1) return outputOf(source, 0)
   const named = returns.every(({ name }) => name !== undefined)
   const outputs = returns.map((_, i) => outputOf(source, i))

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { check, expected } from '../check.ts'
 import type { TensorLike } from './argument-types.ts'
 import type { Expression, ListExpression } from './expression.ts'
-import { withoutGradients } from './instruction.ts'
+import { requireSynchronous, withoutGradients } from './instruction.ts'
 import { recordOwn } from './record.ts'
 import { isTensorLike } from './recorder.ts'
 
@@ -43,6 +43,6 @@ export function grad(
 /** What `record` records is constant for gradients. It must be synchronous: an await in it would end the recording. */
 export function noGrad<T>(record: () => T): T {
   const result = withoutGradients(record)
-  if (result instanceof Promise) throw expected('a synchronous function that records', 'noGrad', record)
+  requireSynchronous(result, 'noGrad')
   return result
 }

@@ -1,3 +1,4 @@
+import { expected } from '../check.ts'
 import type { TensorHandle } from '../native.ts'
 import type { Recorder } from './recorder.ts'
 import type { OperatorSchema } from './schema.ts'
@@ -58,6 +59,13 @@ export type ArgumentValue =
 
 export function isInput(source: Instruction | ProgramInput): source is ProgramInput {
   return 'index' in source
+}
+
+/** Throws `ERR_INVALID_ARGUMENT` when a function that records was asynchronous, which would end the recording at its first await. */
+export function requireSynchronous(result: unknown, name: string): void {
+  if (!(result instanceof Promise)) return
+  result.catch(() => {}) // what the caller hears is that it should not be one
+  throw expected('a synchronous function that records', name, result)
 }
 
 let recorded = 0

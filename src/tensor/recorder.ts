@@ -20,13 +20,17 @@ class Recording {
   }
 
   /** Accumulates the gradients of this value into the leaves it was computed from, where `accumulatedGrad()` finds them. */
-  backward({ gradient, createGraph = false, retainGraph = createGraph }: BackwardOptions = {}): ScalarExpression<void> {
+  backward({
+    gradient,
+    createGraph = false,
+    retainGraph = createGraph,
+  }: BackwardOptions = {}): ScalarExpression<undefined> {
     return recordOwn('backward', [
       [this],
       gradient ? [gradient] : [],
       retainGraph,
       createGraph,
-    ]) as ScalarExpression<void>
+    ]) as ScalarExpression<undefined>
   }
 
   /** What `backward()` added up for this leaf. Rejects with `ERR_INVALID_ARGUMENT` where nothing was. */
@@ -35,8 +39,8 @@ class Recording {
   }
 
   /** Forgets what `backward()` added up. */
-  zeroGrad(): ScalarExpression<void> {
-    return recordOwn('zero_grad', [this]) as ScalarExpression<void>
+  zeroGrad(): ScalarExpression<undefined> {
+    return recordOwn('zero_grad', [this]) as ScalarExpression<undefined>
   }
 }
 
