@@ -35,9 +35,9 @@ export function captureCommand(): Command {
     .action(capture)
 }
 
-async function capture(options: CaptureOptions): Promise<void> {
+async function capture(options: CaptureOptions, command: Command): Promise<void> {
   const messages = await conversation(options)
-  const tensors = await withModel(options, (model) => captureTensors(model, messages, options.points))
+  const tensors = await withModel(command.optsWithGlobals(), (model) => captureTensors(model, messages, options.points))
   const { writeSafetensors } = await import('../checkpoint/writer.ts')
   const specs = Object.entries(tensors).map(([storedName, { dtype, shape }]) => ({
     storedName,

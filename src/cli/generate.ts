@@ -51,11 +51,11 @@ export function generateCommand(): Command {
     .action(generate)
 }
 
-async function generate(options: GenerateOptions): Promise<void> {
+async function generate(options: GenerateOptions, command: Command): Promise<void> {
   const messages = await conversation(options)
   const { maxNewTokens, temperature, topP, topK, repetitionPenalty, seed } = options
   const sampling = { maxNewTokens, temperature, topP, topK, repetitionPenalty, seed, signal: interruption }
-  await withModel(options, (model, loadS) =>
+  await withModel(command.optsWithGlobals(), (model, loadS) =>
     options.json ? printJson(model, messages, sampling, loadS) : printText(model, messages, sampling),
   )
 }

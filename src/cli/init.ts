@@ -2,7 +2,7 @@ import { Command, Option } from 'commander'
 import { type FloatingDtype, floatingDtypes } from '../tensor/dtype.ts'
 import { interruption } from './interrupt.ts'
 import { integer, jsonOption } from './options.ts'
-import { openTerminal } from './terminal.ts'
+import { inMegabytes, openTerminal } from './terminal.ts'
 
 interface InitCommandOptions {
   config: string
@@ -36,12 +36,11 @@ async function init(options: InitCommandOptions, command: Command): Promise<void
   const terminal = await openTerminal(command.optsWithGlobals())
   const { json, ...given } = options
   const progress = terminal.progress('megabytes')
-  const megabytes = (bytes: number) => Math.round(bytes / 1e6)
   const { initCheckpoint } = await import('../checkpoint/init.ts')
   const written = await initCheckpoint({
     ...given,
     signal: interruption,
-    onProgress: (done, total) => progress({ done: megabytes(done), total: megabytes(total), failed: 0 }),
+    onProgress: inMegabytes(progress),
   }).finally(() => progress.stop())
   process.stdout.write(`${json ? JSON.stringify(written) : written.directory}\n`)
 }

@@ -1,6 +1,7 @@
 import { Command } from 'commander'
 import type { Inspection } from '../checkpoint/inspect.ts'
 import { type ErrorCode, error } from '../errors.ts'
+import { modelDirectory } from './model.ts'
 import { jsonOption } from './options.ts'
 import { snakeCase } from './snake-case.ts'
 import { table } from './table.ts'
@@ -9,15 +10,16 @@ import { table } from './table.ts'
 export function inspectCommand(): Command {
   return new Command('inspect')
     .description('describe a checkpoint: architecture, parameters by block, files, problems')
-    .argument('<dir>', 'checkpoint directory')
+    .argument('<model>', 'checkpoint directory, or org/name[@revision] on the Hugging Face Hub')
     .addOption(jsonOption())
     .addHelpText('after', '\nExample:\n  $ frankentorch inspect Qwen2.5-VL-3B-Instruct')
     .action(inspect)
 }
 
-async function inspect(directory: string, options: { json?: boolean }): Promise<void> {
+async function inspect(model: string, options: { json?: boolean }, command: Command): Promise<void> {
   const { inspectCheckpoint } = await import('../checkpoint/inspect.ts')
-  const inspection = await inspectCheckpoint(directory)
+  const { quiet } = command.optsWithGlobals<{ quiet?: boolean }>()
+  const inspection = await inspectCheckpoint(await modelDirectory({ model, quiet }))
   process.stdout.write(`${options.json ? JSON.stringify(snakeCase(inspection), null, 2) : describe(inspection)}\n`)
   const [problem] = inspection.problems
   if (problem) throw error(problem.code as ErrorCode, problem.message)

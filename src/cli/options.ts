@@ -52,7 +52,11 @@ export function layers(text: string): 'all' | number[] {
   })
 }
 
-export const modelOption = () => new Option('--model <dir>', 'checkpoint directory').makeOptionMandatory()
+export const modelOption = () =>
+  new Option(
+    '--model <dir|name>',
+    'checkpoint directory, or org/name[@revision] on the Hugging Face Hub',
+  ).makeOptionMandatory()
 export const deviceOption = () => new Option('--device <device>', 'cpu, cuda or cuda:N').default('cpu')
 export const dtypeOption = () =>
   new Option('--dtype <dtype>', "arithmetic (default: the checkpoint's)").choices(floatingDtypes)

@@ -54,7 +54,7 @@ async function probeVision(options: ProbeOptions, command: Command): Promise<voi
   const terminal = await openTerminal(command.optsWithGlobals())
   const progress = terminal.progress('pairs')
   const { vision } = await import('../probe/index.ts')
-  const result = await withModel(options, (loaded) =>
+  const result = await withModel(command.optsWithGlobals(), (loaded) =>
     vision(loaded, { ...rest, signal: interruption, onProgress: progress }),
   ).finally(() => progress.stop())
   if (json) process.stdout.write(`${JSON.stringify(result.summary)}\n`)

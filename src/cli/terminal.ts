@@ -19,6 +19,12 @@ export async function openTerminal({ quiet = false }: { quiet?: boolean }): Prom
   return { note, progress: (label) => barProgress(new cliProgress.SingleBar(barOptions(label))) }
 }
 
+/** A display of bytes, done and in all, counted in megabytes. */
+export function inMegabytes(display: ProgressDisplay): (done: number, total: number) => void {
+  const megabytes = (bytes: number) => Math.round(bytes / 1e6)
+  return (done, total) => display({ done: megabytes(done), total: megabytes(total), failed: 0 })
+}
+
 /** `12 of 200, 0.8 a second, 3 min 55 s left, 1 failed` */
 export function describeProgress({ done, total, failed, rate, remainingS }: Progress): string {
   const parts = [`${done} of ${total}`]

@@ -5,6 +5,7 @@ import { type Checkpoint, openCheckpoint } from '../checkpoint/checkpoint.ts'
 import type { ModelConfig } from '../checkpoint/config.ts'
 import type { GenerationConfig } from '../checkpoint/generation-config.ts'
 import { error, FrankentorchError } from '../errors.ts'
+import { ResolveOptions, resolveModel } from '../hub/index.ts'
 import { abortable, type ModelHandle, type NativeReplies, native, requireNotAborted } from '../native.ts'
 import { type FloatingDtype, floatingDtypes } from '../tensor/dtype.ts'
 import { Tensor } from '../tensor/tensor.ts'
@@ -22,6 +23,8 @@ const LoadOptions = z.strictObject({
   device: z.string().default('cpu'),
   /** Of weights and arithmetic; default the dtype the checkpoint is stored in. */
   dtype: z.custom<FloatingDtype>().optional(),
+  /** How the name of a model on the Hub is resolved: see `resolveModel`. */
+  hub: ResolveOptions.omit({ signal: true }).optional(),
   signal: z.instanceof(AbortSignal).optional(),
 })
 export type LoadOptions = z.input<typeof LoadOptions>
@@ -84,14 +87,15 @@ export class VisionLanguageModel implements AsyncDisposable {
   }
 
   /**
-   * Loads a checkpoint directory in the Hugging Face form. On the CPU, weights stored in `dtype` are used where the file is mapped.
-   * Rejects with the errors of `openCheckpoint`, with `ERR_TOKENIZER`, `ERR_UNKNOWN_DTYPE`, `ERR_UNKNOWN_DEVICE`, `ERR_OUT_OF_MEMORY` or `ERR_ABORTED`.
+   * Loads a checkpoint directory in the Hugging Face form, or a model of the Hub by its name (`org/name`, `org/name@revision`). On the CPU, weights
+   * stored in `dtype` are used where the file is mapped.
+   * Rejects with the errors of `resolveModel` and `openCheckpoint`, with `ERR_TOKENIZER`, `ERR_UNKNOWN_DTYPE`, `ERR_UNKNOWN_DEVICE`, `ERR_OUT_OF_MEMORY` or `ERR_ABORTED`.
    */
-  static async load(directory: string, options: LoadOptions = {}): Promise<VisionLanguageModel> {
-    const { device, signal, ...rest } = check(LoadOptions, options)
+  static async load(nameOrPath: string, options: LoadOptions = {}): Promise<VisionLanguageModel> {
+    const { device, signal, hub, ...rest } = check(LoadOptions, options)
     const named = check(z.enum(floatingDtypes).optional(), rest.dtype, 'options.dtype', 'ERR_UNKNOWN_DTYPE')
     requireNotAborted(signal)
-    const checkpoint = await openCheckpoint(directory)
+    const checkpoint = await openCheckpoint(await resolveModel(nameOrPath, { ...hub, signal }))
     const dtype = named ?? storedDtype(checkpoint)
     const processor = await createProcessor(checkpoint.directory)
     const files = checkpoint.files.map(({ file, size }) => ({ path: file, size }))

@@ -34,7 +34,7 @@ const usage: [string, string[], string][] = [
   ['no command', [], 'Usage: frankentorch'],
   ['an unknown command', ['explode'], "unknown command 'explode'"],
   ['an unknown option', ['generate', '--model', 'x', '--promt', 'x'], "unknown option '--promt'"],
-  ['a missing option', ['generate', '--prompt', 'x'], "required option '--model <dir>' not specified"],
+  ['a missing option', ['generate', '--prompt', 'x'], "required option '--model <dir|name>' not specified"],
   ['a value that is no number', ['generate', '--model', 'x', '--temperature', 'warm'], 'Expected a number ≥ 0.'],
   ['a value out of range', ['generate', '--model', 'x', '--top-p', '1.5'], 'Expected a number > 0 and ≤ 1.'],
   [
@@ -59,7 +59,7 @@ test.each(usage)('%s is wrong usage: exit 2, the reason on stderr, nothing on st
 
 test('a process exits 2 on wrong usage', async () => {
   const { code, stdout, stderr } = await frankentorch(['generate', '--prompt', 'x'])
-  expect(stderr).toBe("error: required option '--model <dir>' not specified\n(--help shows the options)\n")
+  expect(stderr).toBe("error: required option '--model <dir|name>' not specified\n(--help shows the options)\n")
   expect({ code, stdout }).toEqual({ code: 2, stdout: '' })
 })
 

@@ -256,6 +256,8 @@ test.each(examples().filter(([name]) => name !== 'world'))(
     const cwd = mkdtempSync(join(scratch, 'example-'))
     symlinkSync(model, join(cwd, 'Qwen2.5-VL-3B-Instruct'))
     symlinkSync(swapData(2, ['counting', 'ocr']), join(cwd, 'vision-function'))
+    symlinkSync(join(fixtures, 'data/mathvision'), join(cwd, 'MathVision'))
+    writeFileSync(join(cwd, 'replies.jsonl'), '{"id": "1", "response": "12"}')
     cpSync(photo, join(cwd, 'figure.png'))
     cpSync(join(model, 'config.json'), join(cwd, 'config.json'))
     const { code, stdout, stderr } = await frankentorch(words, { cwd })
