@@ -5,6 +5,7 @@
 //   dist/THIRD-PARTY-NOTICES.txt   licences of what is inside
 
 import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
@@ -43,10 +44,17 @@ const { metafile } = await build({
   metafile: true,
   logLevel: 'warning',
 })
-writeFileSync(path.join(bundle, 'index.mjs'), "export * from './index.cjs'\n")
+writeFileSync(path.join(bundle, 'index.mjs'), moduleOf('./index.cjs'))
 writeFileSync(path.join(bundle, 'package.json'), '{ "type": "commonjs" }\n')
 copyDeclarations()
 writeNotices(Object.keys(metafile.inputs))
+
+// By hand rather than `export *`, for which Node would first search the whole file for names: 100 ms.
+function moduleOf(file) {
+  const names = Object.keys(createRequire(path.join(bundle, 'index.mjs'))(file)).join(', ')
+  const head = "import { createRequire } from 'node:module'\n"
+  return `${head}export const { ${names} } = createRequire(import.meta.url)('${file}')\n`
+}
 
 function copyDeclarations() {
   for (const file of readdirSync(dist, { recursive: true })) {
