@@ -21,8 +21,10 @@ export async function openTerminal({ quiet = false }: { quiet?: boolean }): Prom
 
 /** A display of bytes, done and in all, counted in megabytes. */
 export function inMegabytes(display: ProgressDisplay): (done: number, total: number) => void {
-  const megabytes = (bytes: number) => Math.round(bytes / 1e6)
-  return (done, total) => display({ done: megabytes(done), total: megabytes(total), failed: 0 })
+  return (done, total) => {
+    const whole = Math.ceil(total / 1e6)
+    display({ done: done === total ? whole : Math.floor(done / 1e6), total: whole, failed: 0 })
+  }
 }
 
 /** `12 of 200, 0.8 a second, 3 min 55 s left, 1 failed` */

@@ -93,6 +93,7 @@ function progressOf(files: readonly RemoteFile[], onProgress?: DownloadProgress)
   const total = files.reduce((sum, { size }) => sum + size, 0)
   const arrived = new Map<RemoteFile, number>()
   return (file: RemoteFile, done: number) => {
+    if (arrived.get(file) === done) return
     arrived.set(file, done)
     onProgress?.(
       [...arrived.values()].reduce((sum, bytes) => sum + bytes, 0),
