@@ -37,14 +37,15 @@ export function expected(
 }
 
 /** A value as an error message shows it: short, with its type where the text alone would mislead. */
-export function describe(value: unknown): string {
+export function describe(value: unknown, depth = 0): string {
   if (value === undefined || value === null) return String(value)
   if (typeof value === 'string') return `'${value.length > 80 ? `${value.slice(0, 77)}…` : value}'`
   if (typeof value === 'number' || typeof value === 'boolean') return String(value)
   if (typeof value === 'bigint') return `${value}n`
   if (typeof value === 'function') return 'a function'
   if (Array.isArray(value)) {
-    const text = value.length <= 8 ? `[${value.map(describe).join(', ')}]` : ''
+    // deep lists say nothing, and one that holds itself has no end
+    const text = value.length <= 8 && depth < 3 ? `[${value.map((item) => describe(item, depth + 1)).join(', ')}]` : ''
     return text && text.length <= 80 ? text : `an array of ${value.length}`
   }
   const type = (value as object).constructor?.name ?? 'object'
@@ -72,7 +73,9 @@ function expectation(issue: Issue): string {
     case 'too_big':
       return `${origin(issue.origin)} ${issue.inclusive === false ? '<' : '≤'} ${issue.maximum}`
     case 'invalid_value':
-      return issue.values.length === 1 ? describe(issue.values[0]) : `one of ${issue.values.map(describe).join(', ')}`
+      return issue.values.length === 1
+        ? describe(issue.values[0])
+        : `one of ${issue.values.map((value) => describe(value)).join(', ')}`
     case 'invalid_union':
       return issue.errors
         .map((branch) => (branch[0] ? expectation(branch[0]) : ''))

@@ -2,6 +2,9 @@ import { expected } from '../check.ts'
 import type { Dtype, TypedArray } from './dtype.ts'
 import type { Complex, Element, NestedList } from './tensor.ts'
 
+// As many as libtorch's own loops take.
+const maxAxes = 64
+
 /** A number, or lists of such. */
 export function isNestedList(value: unknown): value is NestedList {
   return Array.isArray(value) || isElement(value)
@@ -21,7 +24,11 @@ function isComplexNumber(value: unknown): value is Complex {
  */
 export function flattened(list: NestedList, dtype?: Dtype): [data: TypedArray, shape: number[], dtype: Dtype] {
   const shape: number[] = []
-  for (let level: unknown = list; Array.isArray(level); level = level[0]) shape.push(level.length)
+  for (let level: unknown = list; Array.isArray(level); level = level[0]) {
+    // A list that holds itself has no end.
+    if (shape.length === maxAxes) throw expected(`lists nested at most ${maxAxes} deep`, 'data', list)
+    shape.push(level.length)
+  }
   const elements: Element[] = []
   flatten(list, shape, 0, elements)
   const chosen = dtype ?? usualDtype(elements[0])

@@ -15,16 +15,41 @@ afterAll(() => model.dispose())
 
 const pads = { inputIds: [[265, 268, 268, 268, 268, 266]], imageGridThw: [[1, 4, 4]] }
 
+function nested(depth: number): unknown[] {
+  let list: unknown[] = [1]
+  for (let i = 1; i < depth; i++) list = [list]
+  return list
+}
+
+function holdingItself(): unknown[] {
+  const list: unknown[] = []
+  list.push(list)
+  return list
+}
+
 describe('a tensor', () => {
   test.each([
-    ['a list', [1, 2], 'ERR_INVALID_ARGUMENT', 'data'],
+    ['a text', '12', 'ERR_INVALID_ARGUMENT', 'data'],
     ['an ArrayBuffer', new ArrayBuffer(8), 'ERR_INVALID_ARGUMENT', 'data'],
     ['a DataView', new DataView(new ArrayBuffer(8)), 'ERR_INVALID_ARGUMENT', 'data'],
-    ['a Uint32Array', new Uint32Array(2), 'ERR_INVALID_ARGUMENT', 'a Uint32Array'],
+    ['a Uint8ClampedArray', new Uint8ClampedArray(2), 'ERR_INVALID_ARGUMENT', 'a Uint8ClampedArray'],
     ['nothing', undefined, 'ERR_INVALID_ARGUMENT', 'data'],
   ])('is not made of %s', (_, data, code, names) => {
     expect(() => tensor(data as never)).toThrow(
       expect.objectContaining({ code, message: expect.stringContaining(names) }),
+    )
+  })
+
+  test.each([
+    ['uneven', [[1], [2, 3]]],
+    ['of texts', ['a']],
+    ['of nothing', [null]],
+    ['with a hole', Object.assign(new Array(3), { 0: 1, 2: 2 })],
+    ['that holds itself', holdingItself()],
+    ['nested a hundred thousand deep', nested(100_000)],
+  ])('is not made of a list %s', (_, list) => {
+    expect(() => tensor(list as never)).toThrow(
+      expect.objectContaining({ code: expect.stringMatching(/^ERR_(INVALID_ARGUMENT|SHAPE_MISMATCH)$/) }),
     )
   })
 
@@ -46,7 +71,7 @@ describe('a tensor', () => {
   })
 
   test.each([
-    ['int32', 'Expected float32 for dtype of a Float32Array'],
+    ['int32', 'Expected float32 or complex64 for dtype of a Float32Array'],
     ['float8', 'dtype'],
     [7, 'dtype'],
   ])('of a Float32Array has no dtype %j', (dtype, message) => {
