@@ -55,6 +55,7 @@ const table = {
   ERR_LIBTORCH_NOT_FOUND: [LibtorchError, 'No libtorch was found.'],
   ERR_LIBTORCH_VERSION: [LibtorchError, 'The libtorch found is not the version this build needs.'],
   ERR_LIBTORCH_DOWNLOAD: [LibtorchError, 'libtorch could not be fetched or its checksum is wrong.'],
+  ERR_PLATFORM: [LibtorchError, 'The addon cannot run on this platform, C library or Node.'],
   ERR_ADDON: [LibtorchError, 'The native addon could not be loaded.'],
 } as const satisfies Record<string, readonly [typeof FrankentorchError, string]>
 

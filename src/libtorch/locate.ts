@@ -46,15 +46,16 @@ export function locateLibtorch(options: LocateOptions = {}): Libtorch {
 export function namedLibtorch(environment: NodeJS.ProcessEnv): Libtorch | undefined {
   const name = environment.FRANKENTORCH_LIBTORCH
   if (!name) return undefined
-  const directory = path.resolve(name)
-  const missing = missingLibraries(directory)
   const remedy = `Let it name a directory with lib/ and include/, or unset it and run: ${setupCommand}`
+  return libtorchAt(path.resolve(name), `FRANKENTORCH_LIBTORCH=${name}`, remedy)
+}
+
+/** The libtorch in `directory`, which errors call `called`. Throws `ERR_LIBTORCH_NOT_FOUND` or `ERR_LIBTORCH_VERSION`. */
+export function libtorchAt(directory: string, called: string, remedy: string): Libtorch {
+  const missing = missingLibraries(directory)
   if (missing.length > 0) {
     const what = existsSync(directory) ? `lacks lib/${missing.join(', lib/')}` : 'does not exist'
-    throw error(
-      'ERR_LIBTORCH_NOT_FOUND',
-      `Expected libtorch at FRANKENTORCH_LIBTORCH=${name}, which ${what}. ${remedy}`,
-    )
+    throw error('ERR_LIBTORCH_NOT_FOUND', `Expected libtorch at ${called}, which ${what}. ${remedy}`)
   }
   const version = versionOf(directory)
   if (!version) {
@@ -64,14 +65,13 @@ export function namedLibtorch(environment: NodeJS.ProcessEnv): Libtorch | undefi
   return { directory, lib: path.join(directory, 'lib'), version }
 }
 
-/** The libtorch provisioned at `directory`, undefined unless it is whole and from the wheel of `release`. */
+/** The libtorch provisioned at `directory`, undefined unless it is whole and of `release`: from its wheel, or copied from a directory of that version. */
 export function cachedLibtorch(directory: string, release: Release): Libtorch | undefined {
   const file = path.join(directory, marker)
   if (!existsSync(file) || missingLibraries(directory).length > 0) return undefined
-  const { sha256 } = parse(readFileSync(file, 'utf8'))
-  return sha256 === release.sha256
-    ? { directory, lib: path.join(directory, 'lib'), version: release.version }
-    : undefined
+  const { sha256, copiedFrom, version } = parse(readFileSync(file, 'utf8'))
+  const wanted = copiedFrom ? version === release.version : sha256 === release.sha256
+  return wanted ? { directory, lib: path.join(directory, 'lib'), version: release.version } : undefined
 }
 
 /** Where this user's downloads live: `FRANKENTORCH_CACHE`, else `frankentorch` in `XDG_CACHE_HOME` or `~/.cache`. */
@@ -106,7 +106,7 @@ function versionOf(directory: string): string | undefined {
   return undefined
 }
 
-function parse(text: string): { sha256?: unknown } {
+function parse(text: string): { sha256?: unknown; copiedFrom?: unknown; version?: unknown } {
   try {
     const value: unknown = JSON.parse(text)
     return typeof value === 'object' && value !== null ? value : {}

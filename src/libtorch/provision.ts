@@ -1,11 +1,11 @@
-import { createHash, randomUUID } from 'node:crypto'
-import { createReadStream } from 'node:fs'
+import { randomUUID } from 'node:crypto'
+import { statSync } from 'node:fs'
 import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
-import { pipeline } from 'node:stream/promises'
-import { type DownloadOptions, download, Interrupted, Unreachable } from '../download/download.ts'
+import type { DownloadOptions } from '../download/download.ts'
 import { withLock } from '../download/lock.ts'
 import { error, FrankentorchError, messageOf } from '../errors.ts'
+import { copyLibtorch } from './copy.ts'
 import {
   cacheDirectory,
   cachedDirectory,
@@ -15,11 +15,15 @@ import {
   missingLibraries,
   namedLibtorch,
 } from './locate.ts'
-import { type PipOptions, pipDownload } from './pip.ts'
+import type { PipOptions } from './pip.ts'
 import { release as pinned, type Release, setupCommand } from './release.ts'
 import { unpackWheel } from './unpack.ts'
+import { obtainWheel } from './wheel.ts'
 
 export interface ProvisionOptions {
+  /** Instead of the download site: the wheel as a file or URL, or a directory with `lib/` and `include/` to copy. */
+  from?: string
+  signal?: AbortSignal
   environment?: NodeJS.ProcessEnv
   release?: Release
   /** Receives one line for each thing that is begun. */
@@ -31,19 +35,19 @@ export interface ProvisionOptions {
 }
 
 /**
- * The libtorch to build against and run with, fetched when there is none: `FRANKENTORCH_LIBTORCH`, else the per-user cache, else PyTorch's
- * download site, else pip's index. Two calls at once, in one process or several, fetch once.
- * Throws `ERR_LIBTORCH_NOT_FOUND`, `ERR_LIBTORCH_VERSION` or `ERR_LIBTORCH_DOWNLOAD`.
+ * The libtorch to build against and run with, fetched when there is none: `FRANKENTORCH_LIBTORCH` (unless `from` is given), else the per-user
+ * cache, else `from`, else PyTorch's download site, else pip's index. Two calls at once, in one process or several, fetch once.
+ * Throws `ERR_LIBTORCH_NOT_FOUND`, `ERR_LIBTORCH_VERSION`, `ERR_LIBTORCH_DOWNLOAD` or `ERR_ABORTED`; what had been downloaded by then stays for the next call.
  */
 export async function provisionLibtorch(options: ProvisionOptions = {}): Promise<Libtorch> {
-  const { environment = process.env, release = pinned, report } = options
-  const named = namedLibtorch(environment)
+  const { environment = process.env, release = pinned, from, report, signal } = options
+  const named = from === undefined ? namedLibtorch(environment) : undefined
   if (named) return named
   const directory = cachedDirectory(environment, release)
   const cached = cachedLibtorch(directory, release)
   if (cached) return cached
   const cache = cacheDirectory(environment)
-  return writingTo(cache, async () => {
+  return translated(cache, signal, async () => {
     await mkdir(cache, { recursive: true })
     const onWait = () => report?.(`waiting for another setup, which holds ${directory}.lock`)
     return withLock(
@@ -52,78 +56,52 @@ export async function provisionLibtorch(options: ProvisionOptions = {}): Promise
         const fetched = cachedLibtorch(directory, release)
         if (fetched) return fetched
         await removeLeftovers(directory)
-        const wheel = await fetchWheel(cache, release, options)
-        await install(wheel, directory, release, options)
+        await (isDirectory(from) ? copy(from!, directory, release, options) : fetchWheel(directory, release, options))
         return cachedLibtorch(directory, release)!
       },
-      { onWait },
+      { onWait, signal },
     )
   })
 }
 
-async function fetchWheel(cache: string, release: Release, options: ProvisionOptions): Promise<string> {
-  const { report, onProgress } = options
-  const part = path.join(cache, `${release.wheel}.part`)
-  try {
-    report?.(`downloading libtorch ${release.version} from ${release.url}`)
-    await download(release.url, part, { ...options.download, bytes: release.bytes, onProgress })
-    return await verified(part, release.url, release, report)
-  } catch (site) {
-    if (site instanceof Interrupted) {
-      throw error('ERR_LIBTORCH_DOWNLOAD', `${site.message}. To go on from there, run: ${setupCommand}`)
-    }
-    if (!(site instanceof Unreachable)) throw site
-    report?.(`${new URL(release.url).host} cannot be reached (${site.message}); asking pip`)
-    return fetchWithPip(cache, release, options, site)
-  }
-}
-
-async function fetchWithPip(cache: string, release: Release, options: ProvisionOptions, site: Unreachable) {
-  const pip = { environment: options.environment, ...options.pip }
-  try {
-    const wheel = await pipDownload(release, path.join(cache, `pip-${release.version}`), pip)
-    return await verified(wheel, "pip's index", release, options.report)
-  } catch (index) {
-    if (!(index instanceof Unreachable)) throw index
+async function fetchWheel(directory: string, release: Release, options: ProvisionOptions): Promise<void> {
+  const cache = path.dirname(directory)
+  const wheel = await obtainWheel(cache, release, options)
+  options.report?.(`unpacking to ${directory}`)
+  const { version, variant, sha256 } = release
+  await install(directory, { version, variant, wheel: release.wheel, sha256 }, async (temporary) => {
+    await unpackWheel(wheel.file, temporary, { onProgress: options.onProgress })
+    const missing = missingLibraries(temporary)
+    if (missing.length === 0) return
     throw error(
       'ERR_LIBTORCH_DOWNLOAD',
-      `Expected ${release.wheel} from ${release.url} (${site.message}) or from pip's index (${index.message}). ` +
-        `With either in reach run: ${setupCommand}; or set FRANKENTORCH_LIBTORCH to a libtorch ${release.version} with lib/ and include/`,
+      `Expected lib/${missing.join(', lib/')} in ${wheel.file} but found no such file`,
     )
-  }
+  })
+  if (wheel.ours) await rm(wheel.file)
+  await rm(path.join(cache, `pip-${version}`), { recursive: true, force: true })
 }
 
-async function verified(wheel: string, origin: string, release: Release, report?: (line: string) => void) {
-  report?.('verifying the checksum')
-  const hash = createHash('sha256')
-  await pipeline(createReadStream(wheel), hash)
-  const found = hash.digest('hex')
-  if (found === release.sha256) return wheel
-  await rm(wheel)
-  throw error(
-    'ERR_LIBTORCH_DOWNLOAD',
-    `Expected SHA-256 ${release.sha256} of ${path.basename(wheel)} from ${origin} but found ${found}; the file was removed. To fetch it again, run: ${setupCommand}`,
+async function copy(from: string, directory: string, release: Release, { report }: ProvisionOptions): Promise<void> {
+  const copiedFrom = path.resolve(from)
+  report?.(`copying ${copiedFrom} to ${directory}`)
+  const { version, variant } = release
+  await install(directory, { version, variant, copiedFrom }, (temporary) =>
+    copyLibtorch(copiedFrom, temporary, release),
   )
 }
 
 // Into a directory beside the final one, renamed when it is whole.
-async function install(wheel: string, directory: string, release: Release, options: ProvisionOptions): Promise<void> {
-  options.report?.(`unpacking to ${directory}`)
+async function install(directory: string, origin: object, fill: (temporary: string) => Promise<void>): Promise<void> {
   const temporary = `${directory}.${randomUUID()}.tmp`
-  await unpackWheel(wheel, temporary, { onProgress: options.onProgress })
-  const missing = missingLibraries(temporary)
-  if (missing.length > 0) {
-    await rm(temporary, { recursive: true })
-    throw error('ERR_LIBTORCH_DOWNLOAD', `Expected lib/${missing.join(', lib/')} in ${wheel} but found no such file`)
+  try {
+    await fill(temporary)
+    await writeFile(path.join(temporary, marker), `${JSON.stringify(origin)}\n`)
+    await rename(temporary, directory)
+  } catch (cause) {
+    await rm(temporary, { recursive: true, force: true })
+    throw cause
   }
-  const { version, variant, sha256 } = release
-  await writeFile(
-    path.join(temporary, marker),
-    `${JSON.stringify({ version, variant, wheel: release.wheel, sha256 })}\n`,
-  )
-  await rename(temporary, directory)
-  await rm(wheel)
-  await rm(path.join(path.dirname(directory), `pip-${version}`), { recursive: true, force: true })
 }
 
 // What a killed setup left, and a directory that is there but not whole.
@@ -135,11 +113,21 @@ async function removeLeftovers(directory: string): Promise<void> {
   }
 }
 
-async function writingTo<Result>(cache: string, work: () => Promise<Result>): Promise<Result> {
+function isDirectory(from: string | undefined): boolean {
+  return from !== undefined && (statSync(from, { throwIfNoEntry: false })?.isDirectory() ?? false)
+}
+
+async function translated<Result>(cache: string, signal: AbortSignal | undefined, work: () => Promise<Result>) {
   try {
     return await work()
   } catch (cause) {
-    if (cause instanceof FrankentorchError || !(cause as NodeJS.ErrnoException).syscall) throw cause
+    if (cause instanceof FrankentorchError) throw cause
+    if (signal?.aborted) {
+      throw error('ERR_ABORTED', `The setup was interrupted. To go on with what has arrived, run: ${setupCommand}`, {
+        cause,
+      })
+    }
+    if (!(cause as NodeJS.ErrnoException).syscall) throw cause
     throw error(
       'ERR_LIBTORCH_DOWNLOAD',
       `Expected to write libtorch (about 700 MB with its download) under ${cache} but: ${messageOf(cause)}. Use another directory: FRANKENTORCH_CACHE=DIR ${setupCommand}`,
