@@ -5,12 +5,18 @@ import { writeFileSync } from 'node:fs'
 import { register } from 'node:module'
 
 register('./typescript-loader.mjs', import.meta.url)
-const generated = new URL('../src/tensor/operators.generated.ts', import.meta.url)
 const { native } = await import('../src/native.ts')
 const { parseSchemas } = await import('../src/tensor/schema.ts')
-const { leftOutPage, operatorTypings } = await import('./operator-typings.ts')
+const { leftOutPage, operatorNames, operatorTypings } = await import('./operator-typings.ts')
 
+const { torchVersion } = native()
 const schemas = parseSchemas(native().operatorSchemas())
-writeFileSync(generated, operatorTypings(schemas, native().torchVersion))
-writeFileSync(new URL('../docs/operators-left-out.md', import.meta.url), leftOutPage(schemas, native().torchVersion))
-console.log(`${schemas.length} schemas`)
+const files = {
+  'src/tensor/operators.generated.ts': operatorTypings,
+  'src/tensor/operator-names.generated.ts': operatorNames,
+  'docs/operators-left-out.md': leftOutPage,
+}
+for (const [file, source] of Object.entries(files)) {
+  writeFileSync(new URL(`../${file}`, import.meta.url), source(schemas, torchVersion))
+  console.log(file)
+}

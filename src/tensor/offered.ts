@@ -1,4 +1,4 @@
-import type { ArgumentSchema, OperatorSchema } from './schema.ts'
+import type { OperatorSchema } from './schema.ts'
 
 /** Names that Tensor and Expression define by hand, for what they do is no ATen operator or another thing in JavaScript. */
 export const definedByHand: Readonly<Record<string, string>> = {
@@ -27,11 +27,10 @@ export function leftOut(schema: OperatorSchema): string | undefined {
 
 const crossingReturns = new Set(['Tensor', 'Tensor[]', 'int', 'SymInt', 'float', 'bool'])
 
-/** The operator can be a method: it has a tensor `self` in front. */
-export function isMethod({ arguments: [first] }: OperatorSchema): boolean {
-  return first !== undefined && isSelf(first)
-}
+// What libtorch calls the tensor that an operator is about. Not `condition`: x.where(…) would be another thing than in torch.
+const subjects = new Set(['self', 'input', 'A', 'LU', 'LD', 'x', 'x1', 'y'])
 
-function isSelf({ name, kind, list }: ArgumentSchema): boolean {
-  return name === 'self' && kind === 'Tensor' && !list
+/** The operator can be a method: the tensor it is about comes first. */
+export function isMethod({ arguments: [first] }: OperatorSchema): boolean {
+  return first !== undefined && first.kind === 'Tensor' && !first.list && !first.optional && subjects.has(first.name)
 }

@@ -65,6 +65,8 @@ export interface TensorOperators {
   allclose(other: TensorLike, rtol?: Real, atol?: Real, equal_nan?: Bool): ScalarExpression<boolean>
   /** allclose(Tensor self, Tensor other, float rtol=1.0000000000000001e-05, float atol=1e-08, bool equal_nan=False) -> bool */
   allclose(other: TensorLike, options?: { rtol?: Real; atol?: Real; equal_nan?: Bool }): ScalarExpression<boolean>
+  /** alpha_dropout(Tensor input, float p, bool train) -> Tensor */
+  alpha_dropout(p: Real, train: Bool, options?: { seed?: Seed }): Expression
   /** amax(Tensor self, int[1] dim=[], bool keepdim=False) -> Tensor */
   amax(dim?: readonly Int[] | Int, keepdim?: Bool): Expression
   /** amax(Tensor self, int[1] dim=[], bool keepdim=False) -> Tensor */
@@ -161,6 +163,18 @@ export interface TensorOperators {
   baddbmm(batch1: TensorLike, batch2: TensorLike, options?: { beta?: Scalar; alpha?: Scalar }): Expression
   /** baddbmm.dtype(Tensor self, Tensor batch1, Tensor batch2, ScalarType out_dtype, *, Scalar beta=1, Scalar alpha=1) -> Tensor */
   baddbmm(batch1: TensorLike, batch2: TensorLike, out_dtype: Dtype, options?: { beta?: Scalar; alpha?: Scalar }): Expression
+  /** batch_norm(Tensor input, Tensor? weight, Tensor? bias, Tensor? running_mean, Tensor? running_var, bool training, float momentum, float eps, bool cudnn_enabled) -> Tensor */
+  batch_norm(weight: TensorLike | null, bias: TensorLike | null, running_mean: TensorLike | null, running_var: TensorLike | null, training: Bool, momentum: Real, eps: Real, cudnn_enabled: Bool): Expression
+  /** batch_norm_elemt(Tensor input, Tensor? weight, Tensor? bias, Tensor mean, Tensor invstd, float eps) -> Tensor */
+  batch_norm_elemt(weight: TensorLike | null, bias: TensorLike | null, mean: TensorLike, invstd: TensorLike, eps: Real): Expression
+  /** batch_norm_gather_stats(Tensor input, Tensor mean, Tensor invstd, Tensor? running_mean, Tensor? running_var, float momentum, float eps, int count) -> (Tensor, Tensor) */
+  batch_norm_gather_stats(mean: TensorLike, invstd: TensorLike, running_mean: TensorLike | null, running_var: TensorLike | null, momentum: Real, eps: Real, count: Int): Outputs<[Expression, Expression]>
+  /** batch_norm_gather_stats_with_counts(Tensor input, Tensor mean, Tensor invstd, Tensor? running_mean, Tensor? running_var, float momentum, float eps, Tensor counts) -> (Tensor, Tensor) */
+  batch_norm_gather_stats_with_counts(mean: TensorLike, invstd: TensorLike, running_mean: TensorLike | null, running_var: TensorLike | null, momentum: Real, eps: Real, counts: TensorLike): Outputs<[Expression, Expression]>
+  /** batch_norm_stats(Tensor input, float eps) -> (Tensor, Tensor) */
+  batch_norm_stats(eps: Real): Outputs<[Expression, Expression]>
+  /** batch_norm_update_stats(Tensor input, Tensor? running_mean, Tensor? running_var, float momentum) -> (Tensor, Tensor) */
+  batch_norm_update_stats(running_mean: TensorLike | null, running_var: TensorLike | null, momentum: Real): Outputs<[Expression, Expression]>
   /** bernoulli(Tensor self, *, Generator? generator=None) -> Tensor */
   bernoulli(options?: { seed?: Seed }): Expression
   /** bernoulli.Tensor(Tensor self, Tensor p, *, Generator? generator=None) -> Tensor */
@@ -217,6 +231,10 @@ export interface TensorOperators {
   ccol_indices(): Expression
   /** ccol_indices_copy(Tensor self) -> Tensor */
   ccol_indices_copy(): Expression
+  /** cdist(Tensor x1, Tensor x2, float p=2., int? compute_mode=None) -> Tensor */
+  cdist(x2: TensorLike, p?: Real, compute_mode?: Int | null): Expression
+  /** cdist(Tensor x1, Tensor x2, float p=2., int? compute_mode=None) -> Tensor */
+  cdist(x2: TensorLike, options?: { p?: Real; compute_mode?: Int | null }): Expression
   /** ceil(Tensor self) -> Tensor */
   ceil(): Expression
   /** celu(Tensor self, Scalar alpha=1.) -> Tensor */
@@ -239,6 +257,8 @@ export interface TensorOperators {
   cholesky_solve(input2: TensorLike, upper?: Bool): Expression
   /** cholesky_solve(Tensor self, Tensor input2, bool upper=False) -> Tensor */
   cholesky_solve(input2: TensorLike, options?: { upper?: Bool }): Expression
+  /** choose_qparams_optimized(Tensor input, int numel, int n_bins, float ratio, int bit_width) -> (Tensor, Tensor) */
+  choose_qparams_optimized(numel: Int, n_bins: Int, ratio: Real, bit_width: Int): Outputs<[Expression, Expression]>
   /** chunk(Tensor(a -> *) self, int chunks, int dim=0) -> Tensor(a)[] */
   chunk(chunks: Int, dim?: Int): ListExpression
   /** chunk(Tensor(a -> *) self, int chunks, int dim=0) -> Tensor(a)[] */
@@ -291,6 +311,30 @@ export interface TensorOperators {
   constant_pad_nd(pad: readonly Int[], options?: { value?: Scalar }): Expression
   /** contiguous(Tensor(a) self, *, MemoryFormat memory_format=0) -> Tensor(a) */
   contiguous(options?: { memory_format?: MemoryFormat }): Expression
+  /** conv1d(Tensor input, Tensor weight, Tensor? bias=None, SymInt[1] stride=[1], SymInt[1] padding=[0], SymInt[1] dilation=[1], SymInt groups=1) -> Tensor */
+  conv1d(weight: TensorLike, bias?: TensorLike | null, stride?: readonly Int[] | Int, padding?: readonly Int[] | Int, dilation?: readonly Int[] | Int, groups?: Int): Expression
+  /** conv1d(Tensor input, Tensor weight, Tensor? bias=None, SymInt[1] stride=[1], SymInt[1] padding=[0], SymInt[1] dilation=[1], SymInt groups=1) -> Tensor */
+  conv1d(weight: TensorLike, options?: { bias?: TensorLike | null; stride?: readonly Int[] | Int; padding?: readonly Int[] | Int; dilation?: readonly Int[] | Int; groups?: Int }): Expression
+  /** conv1d.padding(Tensor input, Tensor weight, Tensor? bias=None, SymInt[1] stride=[1], str padding="valid", SymInt[1] dilation=[1], SymInt groups=1) -> Tensor */
+  conv1d(weight: TensorLike, bias?: TensorLike | null, stride?: readonly Int[] | Int, padding?: string, dilation?: readonly Int[] | Int, groups?: Int): Expression
+  /** conv1d.padding(Tensor input, Tensor weight, Tensor? bias=None, SymInt[1] stride=[1], str padding="valid", SymInt[1] dilation=[1], SymInt groups=1) -> Tensor */
+  conv1d(weight: TensorLike, options?: { bias?: TensorLike | null; stride?: readonly Int[] | Int; padding?: string; dilation?: readonly Int[] | Int; groups?: Int }): Expression
+  /** conv2d(Tensor input, Tensor weight, Tensor? bias=None, SymInt[2] stride=[1, 1], SymInt[2] padding=[0, 0], SymInt[2] dilation=[1, 1], SymInt groups=1) -> Tensor */
+  conv2d(weight: TensorLike, bias?: TensorLike | null, stride?: readonly Int[] | Int, padding?: readonly Int[] | Int, dilation?: readonly Int[] | Int, groups?: Int): Expression
+  /** conv2d(Tensor input, Tensor weight, Tensor? bias=None, SymInt[2] stride=[1, 1], SymInt[2] padding=[0, 0], SymInt[2] dilation=[1, 1], SymInt groups=1) -> Tensor */
+  conv2d(weight: TensorLike, options?: { bias?: TensorLike | null; stride?: readonly Int[] | Int; padding?: readonly Int[] | Int; dilation?: readonly Int[] | Int; groups?: Int }): Expression
+  /** conv2d.padding(Tensor input, Tensor weight, Tensor? bias=None, SymInt[2] stride=[1, 1], str padding="valid", SymInt[2] dilation=[1, 1], SymInt groups=1) -> Tensor */
+  conv2d(weight: TensorLike, bias?: TensorLike | null, stride?: readonly Int[] | Int, padding?: string, dilation?: readonly Int[] | Int, groups?: Int): Expression
+  /** conv2d.padding(Tensor input, Tensor weight, Tensor? bias=None, SymInt[2] stride=[1, 1], str padding="valid", SymInt[2] dilation=[1, 1], SymInt groups=1) -> Tensor */
+  conv2d(weight: TensorLike, options?: { bias?: TensorLike | null; stride?: readonly Int[] | Int; padding?: string; dilation?: readonly Int[] | Int; groups?: Int }): Expression
+  /** conv3d(Tensor input, Tensor weight, Tensor? bias=None, SymInt[3] stride=[1, 1, 1], SymInt[3] padding=[0, 0, 0], SymInt[3] dilation=[1, 1, 1], SymInt groups=1) -> Tensor */
+  conv3d(weight: TensorLike, bias?: TensorLike | null, stride?: readonly Int[] | Int, padding?: readonly Int[] | Int, dilation?: readonly Int[] | Int, groups?: Int): Expression
+  /** conv3d(Tensor input, Tensor weight, Tensor? bias=None, SymInt[3] stride=[1, 1, 1], SymInt[3] padding=[0, 0, 0], SymInt[3] dilation=[1, 1, 1], SymInt groups=1) -> Tensor */
+  conv3d(weight: TensorLike, options?: { bias?: TensorLike | null; stride?: readonly Int[] | Int; padding?: readonly Int[] | Int; dilation?: readonly Int[] | Int; groups?: Int }): Expression
+  /** conv3d.padding(Tensor input, Tensor weight, Tensor? bias=None, SymInt[3] stride=[1, 1, 1], str padding="valid", SymInt[3] dilation=[1, 1, 1], SymInt groups=1) -> Tensor */
+  conv3d(weight: TensorLike, bias?: TensorLike | null, stride?: readonly Int[] | Int, padding?: string, dilation?: readonly Int[] | Int, groups?: Int): Expression
+  /** conv3d.padding(Tensor input, Tensor weight, Tensor? bias=None, SymInt[3] stride=[1, 1, 1], str padding="valid", SymInt[3] dilation=[1, 1, 1], SymInt groups=1) -> Tensor */
+  conv3d(weight: TensorLike, options?: { bias?: TensorLike | null; stride?: readonly Int[] | Int; padding?: string; dilation?: readonly Int[] | Int; groups?: Int }): Expression
   /** conv_depthwise3d(Tensor self, Tensor weight, SymInt[3] kernel_size, Tensor? bias, SymInt[3] stride, SymInt[3] padding, SymInt[3] dilation) -> Tensor */
   conv_depthwise3d(weight: TensorLike, kernel_size: readonly Int[] | Int, bias: TensorLike | null, stride: readonly Int[] | Int, padding: readonly Int[] | Int, dilation: readonly Int[] | Int): Expression
   /** conv_tbc(Tensor self, Tensor weight, Tensor bias, int pad=0) -> Tensor */
@@ -299,6 +343,22 @@ export interface TensorOperators {
   conv_tbc(weight: TensorLike, bias: TensorLike, options?: { pad?: Int }): Expression
   /** conv_tbc_backward(Tensor self, Tensor input, Tensor weight, Tensor bias, int pad) -> (Tensor, Tensor, Tensor) */
   conv_tbc_backward(input: TensorLike, weight: TensorLike, bias: TensorLike, pad: Int): Outputs<[Expression, Expression, Expression]>
+  /** conv_transpose1d(Tensor input, Tensor weight, Tensor? bias=None, SymInt[1] stride=[1], SymInt[1] padding=[0], SymInt[1] output_padding=[0], SymInt groups=1, SymInt[1] dilation=[1]) -> Tensor */
+  conv_transpose1d(weight: TensorLike, bias?: TensorLike | null, stride?: readonly Int[] | Int, padding?: readonly Int[] | Int, output_padding?: readonly Int[] | Int, groups?: Int, dilation?: readonly Int[] | Int): Expression
+  /** conv_transpose1d(Tensor input, Tensor weight, Tensor? bias=None, SymInt[1] stride=[1], SymInt[1] padding=[0], SymInt[1] output_padding=[0], SymInt groups=1, SymInt[1] dilation=[1]) -> Tensor */
+  conv_transpose1d(weight: TensorLike, options?: { bias?: TensorLike | null; stride?: readonly Int[] | Int; padding?: readonly Int[] | Int; output_padding?: readonly Int[] | Int; groups?: Int; dilation?: readonly Int[] | Int }): Expression
+  /** conv_transpose2d.input(Tensor input, Tensor weight, Tensor? bias=None, SymInt[2] stride=[1, 1], SymInt[2] padding=[0, 0], SymInt[2] output_padding=[0, 0], SymInt groups=1, SymInt[2] dilation=[1, 1]) -> Tensor */
+  conv_transpose2d(weight: TensorLike, bias?: TensorLike | null, stride?: readonly Int[] | Int, padding?: readonly Int[] | Int, output_padding?: readonly Int[] | Int, groups?: Int, dilation?: readonly Int[] | Int): Expression
+  /** conv_transpose2d.input(Tensor input, Tensor weight, Tensor? bias=None, SymInt[2] stride=[1, 1], SymInt[2] padding=[0, 0], SymInt[2] output_padding=[0, 0], SymInt groups=1, SymInt[2] dilation=[1, 1]) -> Tensor */
+  conv_transpose2d(weight: TensorLike, options?: { bias?: TensorLike | null; stride?: readonly Int[] | Int; padding?: readonly Int[] | Int; output_padding?: readonly Int[] | Int; groups?: Int; dilation?: readonly Int[] | Int }): Expression
+  /** conv_transpose3d.input(Tensor input, Tensor weight, Tensor? bias=None, SymInt[3] stride=[1, 1, 1], SymInt[3] padding=[0, 0, 0], SymInt[3] output_padding=[0, 0, 0], SymInt groups=1, SymInt[3] dilation=[1, 1, 1]) -> Tensor */
+  conv_transpose3d(weight: TensorLike, bias?: TensorLike | null, stride?: readonly Int[] | Int, padding?: readonly Int[] | Int, output_padding?: readonly Int[] | Int, groups?: Int, dilation?: readonly Int[] | Int): Expression
+  /** conv_transpose3d.input(Tensor input, Tensor weight, Tensor? bias=None, SymInt[3] stride=[1, 1, 1], SymInt[3] padding=[0, 0, 0], SymInt[3] output_padding=[0, 0, 0], SymInt groups=1, SymInt[3] dilation=[1, 1, 1]) -> Tensor */
+  conv_transpose3d(weight: TensorLike, options?: { bias?: TensorLike | null; stride?: readonly Int[] | Int; padding?: readonly Int[] | Int; output_padding?: readonly Int[] | Int; groups?: Int; dilation?: readonly Int[] | Int }): Expression
+  /** convolution(Tensor input, Tensor weight, Tensor? bias, SymInt[] stride, SymInt[] padding, SymInt[] dilation, bool transposed, SymInt[] output_padding, SymInt groups) -> Tensor */
+  convolution(weight: TensorLike, bias: TensorLike | null, stride: readonly Int[], padding: readonly Int[], dilation: readonly Int[], transposed: Bool, output_padding: readonly Int[], groups: Int): Expression
+  /** convolution_overrideable(Tensor input, Tensor weight, Tensor? bias, SymInt[] stride, SymInt[] padding, SymInt[] dilation, bool transposed, SymInt[] output_padding, SymInt groups) -> Tensor */
+  convolution_overrideable(weight: TensorLike, bias: TensorLike | null, stride: readonly Int[], padding: readonly Int[], dilation: readonly Int[], transposed: Bool, output_padding: readonly Int[], groups: Int): Expression
   /** copy(Tensor self, Tensor src, bool non_blocking=False) -> Tensor */
   copy(src: TensorLike, non_blocking?: Bool): Expression
   /** copy(Tensor self, Tensor src, bool non_blocking=False) -> Tensor */
@@ -317,6 +377,10 @@ export interface TensorOperators {
   cos(): Expression
   /** cosh(Tensor self) -> Tensor */
   cosh(): Expression
+  /** cosine_similarity(Tensor x1, Tensor x2, int dim=1, float eps=1e-08) -> Tensor */
+  cosine_similarity(x2: TensorLike, dim?: Int, eps?: Real): Expression
+  /** cosine_similarity(Tensor x1, Tensor x2, int dim=1, float eps=1e-08) -> Tensor */
+  cosine_similarity(x2: TensorLike, options?: { dim?: Int; eps?: Real }): Expression
   /** count_nonzero(Tensor self, int? dim=None) -> Tensor */
   count_nonzero(dim?: Int | null): Expression
   /** count_nonzero(Tensor self, int? dim=None) -> Tensor */
@@ -337,6 +401,10 @@ export interface TensorOperators {
   crow_indices(): Expression
   /** crow_indices_copy(Tensor self) -> Tensor */
   crow_indices_copy(): Expression
+  /** cudnn_batch_norm(Tensor input, Tensor weight, Tensor? bias, Tensor? running_mean, Tensor? running_var, bool training, float exponential_average_factor, float epsilon) -> (Tensor, Tensor, Tensor, Tensor) */
+  cudnn_batch_norm(weight: TensorLike, bias: TensorLike | null, running_mean: TensorLike | null, running_var: TensorLike | null, training: Bool, exponential_average_factor: Real, epsilon: Real): Outputs<[Expression, Expression, Expression, Expression]>
+  /** cudnn_batch_norm_backward(Tensor input, Tensor grad_output, Tensor weight, Tensor? running_mean, Tensor? running_var, Tensor? save_mean, Tensor? save_var, float epsilon, Tensor reserveSpace) -> (Tensor, Tensor, Tensor) */
+  cudnn_batch_norm_backward(grad_output: TensorLike, weight: TensorLike, running_mean: TensorLike | null, running_var: TensorLike | null, save_mean: TensorLike | null, save_var: TensorLike | null, epsilon: Real, reserveSpace: TensorLike): Outputs<[Expression, Expression, Expression]>
   /** cudnn_convolution(Tensor self, Tensor weight, SymInt[] padding, SymInt[] stride, SymInt[] dilation, SymInt groups, bool benchmark, bool deterministic, bool allow_tf32) -> Tensor */
   cudnn_convolution(weight: TensorLike, padding: readonly Int[], stride: readonly Int[], dilation: readonly Int[], groups: Int, benchmark: Bool, deterministic: Bool, allow_tf32: Bool): Expression
   /** cudnn_convolution_add_relu(Tensor self, Tensor weight, Tensor z, Scalar? alpha, Tensor? bias, SymInt[] stride, SymInt[] padding, SymInt[] dilation, SymInt groups) -> Tensor */
@@ -359,6 +427,10 @@ export interface TensorOperators {
   cumprod(dim: Int, options?: { dtype?: Dtype | null }): Expression
   /** cumsum(Tensor self, int dim, *, ScalarType? dtype=None) -> Tensor */
   cumsum(dim: Int, options?: { dtype?: Dtype | null }): Expression
+  /** cumulative_trapezoid.dx(Tensor y, *, Scalar dx=1, int dim=-1) -> Tensor */
+  cumulative_trapezoid(options?: { dx?: Scalar; dim?: Int }): Expression
+  /** cumulative_trapezoid.x(Tensor y, Tensor x, *, int dim=-1) -> Tensor */
+  cumulative_trapezoid(x: TensorLike, options?: { dim?: Int }): Expression
   /** deg2rad(Tensor self) -> Tensor */
   deg2rad(): Expression
   /** dense_dim(Tensor self) -> int */
@@ -425,6 +497,8 @@ export interface TensorOperators {
   divide(other: TensorLike, options: { rounding_mode: string | null }): Expression
   /** dot(Tensor self, Tensor tensor) -> Tensor */
   dot(tensor: TensorLike): Expression
+  /** dropout(Tensor input, float p, bool train) -> Tensor */
+  dropout(p: Real, train: Bool, options?: { seed?: Seed }): Expression
   /** dsplit.array(Tensor(a -> *) self, int[] indices) -> Tensor(a)[] */
   dsplit(indices: readonly Int[]): ListExpression
   /** dsplit.int(Tensor(a -> *) self, int sections) -> Tensor(a)[] */
@@ -475,6 +549,26 @@ export interface TensorOperators {
   fake_quantize_per_tensor_affine(scale: TensorLike, zero_point: TensorLike, quant_min: Int, quant_max: Int): Expression
   /** fake_quantize_per_tensor_affine_cachemask(Tensor self, float scale, int zero_point, int quant_min, int quant_max) -> (Tensor output, Tensor mask) */
   fake_quantize_per_tensor_affine_cachemask(scale: Real, zero_point: Int, quant_min: Int, quant_max: Int): Outputs<{ output: Expression; mask: Expression }>
+  /** fbgemm_linear_fp16_weight(Tensor input, Tensor packed_weight, Tensor bias) -> Tensor */
+  fbgemm_linear_fp16_weight(packed_weight: TensorLike, bias: TensorLike): Expression
+  /** fbgemm_linear_fp16_weight_fp32_activation(Tensor input, Tensor packed_weight, Tensor? bias) -> Tensor */
+  fbgemm_linear_fp16_weight_fp32_activation(packed_weight: TensorLike, bias: TensorLike | null): Expression
+  /** fbgemm_linear_int8_weight(Tensor input, Tensor weight, Tensor packed, Tensor col_offsets, Scalar weight_scale, Scalar weight_zero_point, Tensor bias) -> Tensor */
+  fbgemm_linear_int8_weight(weight: TensorLike, packed: TensorLike, col_offsets: TensorLike, weight_scale: Scalar, weight_zero_point: Scalar, bias: TensorLike): Expression
+  /** fbgemm_linear_int8_weight_fp32_activation(Tensor input, Tensor weight, Tensor packed, Tensor col_offsets, Scalar weight_scale, Scalar weight_zero_point, Tensor bias) -> Tensor */
+  fbgemm_linear_int8_weight_fp32_activation(weight: TensorLike, packed: TensorLike, col_offsets: TensorLike, weight_scale: Scalar, weight_zero_point: Scalar, bias: TensorLike): Expression
+  /** fbgemm_linear_quantize_weight(Tensor input) -> (Tensor, Tensor, float, int) */
+  fbgemm_linear_quantize_weight(): Outputs<[Expression, Expression, ScalarExpression<number>, ScalarExpression<number>]>
+  /** fbgemm_pack_gemm_matrix_fp16(Tensor input) -> Tensor */
+  fbgemm_pack_gemm_matrix_fp16(): Expression
+  /** fbgemm_pack_quantized_matrix(Tensor input) -> Tensor */
+  fbgemm_pack_quantized_matrix(): Expression
+  /** fbgemm_pack_quantized_matrix.KN(Tensor input, int K, int N) -> Tensor */
+  fbgemm_pack_quantized_matrix(K: Int, N: Int): Expression
+  /** feature_alpha_dropout(Tensor input, float p, bool train) -> Tensor */
+  feature_alpha_dropout(p: Real, train: Bool, options?: { seed?: Seed }): Expression
+  /** feature_dropout(Tensor input, float p, bool train) -> Tensor */
+  feature_dropout(p: Real, train: Bool, options?: { seed?: Seed }): Expression
   /** fft_fft(Tensor self, SymInt? n=None, int dim=-1, str? norm=None) -> Tensor */
   fft_fft(n?: Int | null, dim?: Int, norm?: string | null): Expression
   /** fft_fft(Tensor self, SymInt? n=None, int dim=-1, str? norm=None) -> Tensor */
@@ -647,6 +741,22 @@ export interface TensorOperators {
   greater_equal(other: Scalar): Expression
   /** greater_equal.Tensor(Tensor self, Tensor other) -> Tensor */
   greater_equal(other: TensorLike): Expression
+  /** grid_sampler(Tensor input, Tensor grid, int interpolation_mode, int padding_mode, bool align_corners) -> Tensor */
+  grid_sampler(grid: TensorLike, interpolation_mode: Int, padding_mode: Int, align_corners: Bool): Expression
+  /** grid_sampler_2d(Tensor input, Tensor grid, int interpolation_mode, int padding_mode, bool align_corners) -> Tensor */
+  grid_sampler_2d(grid: TensorLike, interpolation_mode: Int, padding_mode: Int, align_corners: Bool): Expression
+  /** grid_sampler_3d(Tensor input, Tensor grid, int interpolation_mode, int padding_mode, bool align_corners) -> Tensor */
+  grid_sampler_3d(grid: TensorLike, interpolation_mode: Int, padding_mode: Int, align_corners: Bool): Expression
+  /** group_norm(Tensor input, int num_groups, Tensor? weight=None, Tensor? bias=None, float eps=1.0000000000000001e-05, bool cudnn_enabled=True) -> Tensor */
+  group_norm(num_groups: Int, weight?: TensorLike | null, bias?: TensorLike | null, eps?: Real, cudnn_enabled?: Bool): Expression
+  /** group_norm(Tensor input, int num_groups, Tensor? weight=None, Tensor? bias=None, float eps=1.0000000000000001e-05, bool cudnn_enabled=True) -> Tensor */
+  group_norm(num_groups: Int, options?: { weight?: TensorLike | null; bias?: TensorLike | null; eps?: Real; cudnn_enabled?: Bool }): Expression
+  /** gru.input(Tensor input, Tensor hx, Tensor[] params, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional, bool batch_first) -> (Tensor, Tensor) */
+  gru(hx: TensorLike, params: TensorList, has_biases: Bool, num_layers: Int, dropout: Real, train: Bool, bidirectional: Bool, batch_first: Bool, options?: { seed?: Seed }): Outputs<[Expression, Expression]>
+  /** gru_cell(Tensor input, Tensor hx, Tensor w_ih, Tensor w_hh, Tensor? b_ih=None, Tensor? b_hh=None) -> Tensor */
+  gru_cell(hx: TensorLike, w_ih: TensorLike, w_hh: TensorLike, b_ih?: TensorLike | null, b_hh?: TensorLike | null): Expression
+  /** gru_cell(Tensor input, Tensor hx, Tensor w_ih, Tensor w_hh, Tensor? b_ih=None, Tensor? b_hh=None) -> Tensor */
+  gru_cell(hx: TensorLike, w_ih: TensorLike, w_hh: TensorLike, options?: { b_ih?: TensorLike | null; b_hh?: TensorLike | null }): Expression
   /** gt.Scalar(Tensor self, Scalar other) -> Tensor */
   gt(other: Scalar): Expression
   /** gt.Tensor(Tensor self, Tensor other) -> Tensor */
@@ -739,6 +849,8 @@ export interface TensorOperators {
   indices_copy(): Expression
   /** inner(Tensor self, Tensor other) -> Tensor */
   inner(other: TensorLike): Expression
+  /** instance_norm(Tensor input, Tensor? weight, Tensor? bias, Tensor? running_mean, Tensor? running_var, bool use_input_stats, float momentum, float eps, bool cudnn_enabled) -> Tensor */
+  instance_norm(weight: TensorLike | null, bias: TensorLike | null, running_mean: TensorLike | null, running_var: TensorLike | null, use_input_stats: Bool, momentum: Real, eps: Real, cudnn_enabled: Bool): Expression
   /** int_repr(Tensor self) -> Tensor */
   int_repr(): Expression
   /** inverse(Tensor self) -> Tensor */
@@ -809,6 +921,10 @@ export interface TensorOperators {
   l1_loss(target: TensorLike, reduction?: Int): Expression
   /** l1_loss(Tensor self, Tensor target, int reduction=1) -> Tensor */
   l1_loss(target: TensorLike, options?: { reduction?: Int }): Expression
+  /** layer_norm(Tensor input, SymInt[] normalized_shape, Tensor? weight=None, Tensor? bias=None, float eps=1.0000000000000001e-05, bool cudnn_enable=True) -> Tensor */
+  layer_norm(normalized_shape: readonly Int[], weight?: TensorLike | null, bias?: TensorLike | null, eps?: Real, cudnn_enable?: Bool): Expression
+  /** layer_norm(Tensor input, SymInt[] normalized_shape, Tensor? weight=None, Tensor? bias=None, float eps=1.0000000000000001e-05, bool cudnn_enable=True) -> Tensor */
+  layer_norm(normalized_shape: readonly Int[], options?: { weight?: TensorLike | null; bias?: TensorLike | null; eps?: Real; cudnn_enable?: Bool }): Expression
   /** lcm(Tensor self, Tensor other) -> Tensor */
   lcm(other: TensorLike): Expression
   /** ldexp.Tensor(Tensor self, Tensor other) -> Tensor */
@@ -857,6 +973,10 @@ export interface TensorOperators {
   linalg_cond(p: string): Expression
   /** linalg_cross(Tensor self, Tensor other, *, int dim=-1) -> Tensor */
   linalg_cross(other: TensorLike, options?: { dim?: Int }): Expression
+  /** linalg_det(Tensor A) -> Tensor */
+  linalg_det(): Expression
+  /** linalg_diagonal(Tensor(a) A, *, int offset=0, int dim1=-2, int dim2=-1) -> Tensor(a) */
+  linalg_diagonal(options?: { offset?: Int; dim1?: Int; dim2?: Int }): Expression
   /** linalg_eig(Tensor self) -> (Tensor eigenvalues, Tensor eigenvectors) */
   linalg_eig(): Outputs<{ eigenvalues: Expression; eigenvectors: Expression }>
   /** linalg_eigh(Tensor self, str UPLO="L") -> (Tensor eigenvalues, Tensor eigenvectors) */
@@ -869,14 +989,30 @@ export interface TensorOperators {
   linalg_eigvalsh(UPLO?: string): Expression
   /** linalg_eigvalsh(Tensor self, str UPLO="L") -> Tensor */
   linalg_eigvalsh(options?: { UPLO?: string }): Expression
+  /** linalg_householder_product(Tensor input, Tensor tau) -> Tensor */
+  linalg_householder_product(tau: TensorLike): Expression
+  /** linalg_inv(Tensor A) -> Tensor */
+  linalg_inv(): Expression
+  /** linalg_inv_ex(Tensor A, *, bool check_errors=False) -> (Tensor inverse, Tensor info) */
+  linalg_inv_ex(options?: { check_errors?: Bool }): Outputs<{ inverse: Expression; info: Expression }>
   /** linalg_ldl_factor(Tensor self, *, bool hermitian=False) -> (Tensor LD, Tensor pivots) */
   linalg_ldl_factor(options?: { hermitian?: Bool }): Outputs<{ LD: Expression; pivots: Expression }>
   /** linalg_ldl_factor_ex(Tensor self, *, bool hermitian=False, bool check_errors=False) -> (Tensor LD, Tensor pivots, Tensor info) */
   linalg_ldl_factor_ex(options?: { hermitian?: Bool; check_errors?: Bool }): Outputs<{ LD: Expression; pivots: Expression; info: Expression }>
+  /** linalg_ldl_solve(Tensor LD, Tensor pivots, Tensor B, *, bool hermitian=False) -> Tensor */
+  linalg_ldl_solve(pivots: TensorLike, B: TensorLike, options?: { hermitian?: Bool }): Expression
   /** linalg_lstsq(Tensor self, Tensor b, float? rcond=None, *, str? driver=None) -> (Tensor solution, Tensor residuals, Tensor rank, Tensor singular_values) */
   linalg_lstsq(b: TensorLike, rcond?: Real | null, options?: { driver?: string | null }): Outputs<{ solution: Expression; residuals: Expression; rank: Expression; singular_values: Expression }>
   /** linalg_lstsq(Tensor self, Tensor b, float? rcond=None, *, str? driver=None) -> (Tensor solution, Tensor residuals, Tensor rank, Tensor singular_values) */
   linalg_lstsq(b: TensorLike, options?: { rcond?: Real | null; driver?: string | null }): Outputs<{ solution: Expression; residuals: Expression; rank: Expression; singular_values: Expression }>
+  /** linalg_lu(Tensor A, *, bool pivot=True) -> (Tensor P, Tensor L, Tensor U) */
+  linalg_lu(options?: { pivot?: Bool }): Outputs<{ P: Expression; L: Expression; U: Expression }>
+  /** linalg_lu_factor(Tensor A, *, bool pivot=True) -> (Tensor LU, Tensor pivots) */
+  linalg_lu_factor(options?: { pivot?: Bool }): Outputs<{ LU: Expression; pivots: Expression }>
+  /** linalg_lu_factor_ex(Tensor A, *, bool pivot=True, bool check_errors=False) -> (Tensor LU, Tensor pivots, Tensor info) */
+  linalg_lu_factor_ex(options?: { pivot?: Bool; check_errors?: Bool }): Outputs<{ LU: Expression; pivots: Expression; info: Expression }>
+  /** linalg_lu_solve(Tensor LU, Tensor pivots, Tensor B, *, bool left=True, bool adjoint=False) -> Tensor */
+  linalg_lu_solve(pivots: TensorLike, B: TensorLike, options?: { left?: Bool; adjoint?: Bool }): Expression
   /** linalg_matmul(Tensor self, Tensor other) -> Tensor */
   linalg_matmul(other: TensorLike): Expression
   /** linalg_matrix_exp(Tensor self) -> Tensor */
@@ -897,6 +1033,12 @@ export interface TensorOperators {
   linalg_matrix_rank(tol: Real, options?: { hermitian?: Bool }): Expression
   /** linalg_matrix_rank.atol_rtol_float(Tensor self, *, float? atol=None, float? rtol=None, bool hermitian=False) -> Tensor */
   linalg_matrix_rank(options?: { atol?: Real | null; rtol?: Real | null; hermitian?: Bool }): Expression
+  /** linalg_matrix_rank.atol_rtol_tensor(Tensor input, *, Tensor? atol=None, Tensor? rtol=None, bool hermitian=False) -> Tensor */
+  linalg_matrix_rank(options?: { atol?: TensorLike | null; rtol?: TensorLike | null; hermitian?: Bool }): Expression
+  /** linalg_matrix_rank.tol_tensor(Tensor input, Tensor tol, bool hermitian=False) -> Tensor */
+  linalg_matrix_rank(tol: TensorLike, hermitian?: Bool): Expression
+  /** linalg_matrix_rank.tol_tensor(Tensor input, Tensor tol, bool hermitian=False) -> Tensor */
+  linalg_matrix_rank(tol: TensorLike, options?: { hermitian?: Bool }): Expression
   /** linalg_norm(Tensor self, Scalar? ord=None, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor */
   linalg_norm(ord?: Scalar | null, dim?: readonly Int[] | Int | null, keepdim?: Bool, options?: { dtype?: Dtype | null }): Expression
   /** linalg_norm(Tensor self, Scalar? ord=None, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor */
@@ -917,8 +1059,24 @@ export interface TensorOperators {
   linalg_pinv(rcond: TensorLike, hermitian?: Bool): Expression
   /** linalg_pinv.rcond_tensor(Tensor self, Tensor rcond, bool hermitian=False) -> Tensor */
   linalg_pinv(rcond: TensorLike, options?: { hermitian?: Bool }): Expression
+  /** linalg_qr(Tensor A, str mode="reduced") -> (Tensor Q, Tensor R) */
+  linalg_qr(mode?: string): Outputs<{ Q: Expression; R: Expression }>
+  /** linalg_qr(Tensor A, str mode="reduced") -> (Tensor Q, Tensor R) */
+  linalg_qr(options?: { mode?: string }): Outputs<{ Q: Expression; R: Expression }>
+  /** linalg_slogdet(Tensor A) -> (Tensor sign, Tensor logabsdet) */
+  linalg_slogdet(): Outputs<{ sign: Expression; logabsdet: Expression }>
+  /** linalg_solve(Tensor A, Tensor B, *, bool left=True) -> Tensor */
+  linalg_solve(B: TensorLike, options?: { left?: Bool }): Expression
+  /** linalg_solve_ex(Tensor A, Tensor B, *, bool left=True, bool check_errors=False) -> (Tensor result, Tensor info) */
+  linalg_solve_ex(B: TensorLike, options?: { left?: Bool; check_errors?: Bool }): Outputs<{ result: Expression; info: Expression }>
   /** linalg_solve_triangular(Tensor self, Tensor B, *, bool upper, bool left=True, bool unitriangular=False) -> Tensor */
   linalg_solve_triangular(B: TensorLike, options: { upper: Bool; left?: Bool; unitriangular?: Bool }): Expression
+  /** linalg_svd(Tensor A, bool full_matrices=True, *, str? driver=None) -> (Tensor U, Tensor S, Tensor Vh) */
+  linalg_svd(full_matrices?: Bool, options?: { driver?: string | null }): Outputs<{ U: Expression; S: Expression; Vh: Expression }>
+  /** linalg_svd(Tensor A, bool full_matrices=True, *, str? driver=None) -> (Tensor U, Tensor S, Tensor Vh) */
+  linalg_svd(options?: { full_matrices?: Bool; driver?: string | null }): Outputs<{ U: Expression; S: Expression; Vh: Expression }>
+  /** linalg_svdvals(Tensor A, *, str? driver=None) -> Tensor */
+  linalg_svdvals(options?: { driver?: string | null }): Expression
   /** linalg_tensorinv(Tensor self, int ind=2) -> Tensor */
   linalg_tensorinv(ind?: Int): Expression
   /** linalg_tensorinv(Tensor self, int ind=2) -> Tensor */
@@ -927,10 +1085,18 @@ export interface TensorOperators {
   linalg_tensorsolve(other: TensorLike, dims?: readonly Int[] | null): Expression
   /** linalg_tensorsolve(Tensor self, Tensor other, int[]? dims=None) -> Tensor */
   linalg_tensorsolve(other: TensorLike, options?: { dims?: readonly Int[] | null }): Expression
+  /** linalg_vander(Tensor x, *, SymInt? N=None) -> Tensor */
+  linalg_vander(options?: { N?: Int | null }): Expression
+  /** linalg_vecdot(Tensor x, Tensor y, *, int dim=-1) -> Tensor */
+  linalg_vecdot(y: TensorLike, options?: { dim?: Int }): Expression
   /** linalg_vector_norm(Tensor self, Scalar ord=2, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor */
   linalg_vector_norm(ord?: Scalar, dim?: readonly Int[] | Int | null, keepdim?: Bool, options?: { dtype?: Dtype | null }): Expression
   /** linalg_vector_norm(Tensor self, Scalar ord=2, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor */
   linalg_vector_norm(options?: { ord?: Scalar; dim?: readonly Int[] | Int | null; keepdim?: Bool; dtype?: Dtype | null }): Expression
+  /** linear(Tensor input, Tensor weight, Tensor? bias=None) -> Tensor */
+  linear(weight: TensorLike, bias?: TensorLike | null): Expression
+  /** linear(Tensor input, Tensor weight, Tensor? bias=None) -> Tensor */
+  linear(weight: TensorLike, options?: { bias?: TensorLike | null }): Expression
   /** linear_backward(Tensor self, Tensor grad_output, Tensor weight, bool[3] output_mask) -> (Tensor, Tensor, Tensor) */
   linear_backward(grad_output: TensorLike, weight: TensorLike, output_mask: readonly Bool[] | Bool): Outputs<[Expression, Expression, Expression]>
   /** log(Tensor self) -> Tensor */
@@ -977,6 +1143,12 @@ export interface TensorOperators {
   logsumexp(dim: readonly Int[] | Int, keepdim?: Bool): Expression
   /** logsumexp(Tensor self, int[1] dim, bool keepdim=False) -> Tensor */
   logsumexp(dim: readonly Int[] | Int, options?: { keepdim?: Bool }): Expression
+  /** lstm.input(Tensor input, Tensor[] hx, Tensor[] params, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional, bool batch_first) -> (Tensor, Tensor, Tensor) */
+  lstm(hx: TensorList, params: TensorList, has_biases: Bool, num_layers: Int, dropout: Real, train: Bool, bidirectional: Bool, batch_first: Bool, options?: { seed?: Seed }): Outputs<[Expression, Expression, Expression]>
+  /** lstm_cell(Tensor input, Tensor[] hx, Tensor w_ih, Tensor w_hh, Tensor? b_ih=None, Tensor? b_hh=None) -> (Tensor, Tensor) */
+  lstm_cell(hx: TensorList, w_ih: TensorLike, w_hh: TensorLike, b_ih?: TensorLike | null, b_hh?: TensorLike | null): Outputs<[Expression, Expression]>
+  /** lstm_cell(Tensor input, Tensor[] hx, Tensor w_ih, Tensor w_hh, Tensor? b_ih=None, Tensor? b_hh=None) -> (Tensor, Tensor) */
+  lstm_cell(hx: TensorList, w_ih: TensorLike, w_hh: TensorLike, options?: { b_ih?: TensorLike | null; b_hh?: TensorLike | null }): Outputs<[Expression, Expression]>
   /** lt.Scalar(Tensor self, Scalar other) -> Tensor */
   lt(other: Scalar): Expression
   /** lt.Tensor(Tensor self, Tensor other) -> Tensor */
@@ -1065,6 +1237,10 @@ export interface TensorOperators {
   min(other: TensorLike): Expression
   /** minimum(Tensor self, Tensor other) -> Tensor */
   minimum(other: TensorLike): Expression
+  /** miopen_batch_norm(Tensor input, Tensor weight, Tensor? bias, Tensor? running_mean, Tensor? running_var, bool training, float exponential_average_factor, float epsilon) -> (Tensor, Tensor, Tensor) */
+  miopen_batch_norm(weight: TensorLike, bias: TensorLike | null, running_mean: TensorLike | null, running_var: TensorLike | null, training: Bool, exponential_average_factor: Real, epsilon: Real): Outputs<[Expression, Expression, Expression]>
+  /** miopen_batch_norm_backward(Tensor input, Tensor grad_output, Tensor weight, Tensor? running_mean, Tensor? running_var, Tensor? save_mean, Tensor? save_var, float epsilon) -> (Tensor, Tensor, Tensor) */
+  miopen_batch_norm_backward(grad_output: TensorLike, weight: TensorLike, running_mean: TensorLike | null, running_var: TensorLike | null, save_mean: TensorLike | null, save_var: TensorLike | null, epsilon: Real): Outputs<[Expression, Expression, Expression]>
   /** miopen_convolution(Tensor self, Tensor weight, Tensor? bias, SymInt[] padding, SymInt[] stride, SymInt[] dilation, SymInt groups, bool benchmark, bool deterministic) -> Tensor */
   miopen_convolution(weight: TensorLike, bias: TensorLike | null, padding: readonly Int[], stride: readonly Int[], dilation: readonly Int[], groups: Int, benchmark: Bool, deterministic: Bool): Expression
   /** miopen_convolution_add_relu(Tensor self, Tensor weight, Tensor z, Scalar? alpha, Tensor? bias, SymInt[] stride, SymInt[] padding, SymInt[] dilation, SymInt groups) -> Tensor */
@@ -1075,6 +1251,10 @@ export interface TensorOperators {
   miopen_convolution_transpose(weight: TensorLike, bias: TensorLike | null, padding: readonly Int[], output_padding: readonly Int[], stride: readonly Int[], dilation: readonly Int[], groups: Int, benchmark: Bool, deterministic: Bool): Expression
   /** miopen_depthwise_convolution(Tensor self, Tensor weight, Tensor? bias, SymInt[] padding, SymInt[] stride, SymInt[] dilation, SymInt groups, bool benchmark, bool deterministic) -> Tensor */
   miopen_depthwise_convolution(weight: TensorLike, bias: TensorLike | null, padding: readonly Int[], stride: readonly Int[], dilation: readonly Int[], groups: Int, benchmark: Bool, deterministic: Bool): Expression
+  /** miopen_rnn(Tensor input, Tensor[] weight, int weight_stride0, Tensor hx, Tensor? cx, int mode, int hidden_size, int num_layers, bool batch_first, float dropout, bool train, bool bidirectional, int[] batch_sizes, Tensor? dropout_state) -> (Tensor, Tensor, Tensor, Tensor, Tensor) */
+  miopen_rnn(weight: TensorList, weight_stride0: Int, hx: TensorLike, cx: TensorLike | null, mode: Int, hidden_size: Int, num_layers: Int, batch_first: Bool, dropout: Real, train: Bool, bidirectional: Bool, batch_sizes: readonly Int[], dropout_state: TensorLike | null, options?: { seed?: Seed }): Outputs<[Expression, Expression, Expression, Expression, Expression]>
+  /** miopen_rnn_backward(Tensor input, Tensor[] weight, int weight_stride0, Tensor weight_buf, Tensor hx, Tensor? cx, Tensor output, Tensor? grad_output, Tensor? grad_hy, Tensor? grad_cy, int mode, int hidden_size, int num_layers, bool batch_first, float dropout, bool train, bool bidirectional, int[] batch_sizes, Tensor? dropout_state, Tensor reserve, bool[4] output_mask) -> (Tensor, Tensor, Tensor, Tensor[]) */
+  miopen_rnn_backward(weight: TensorList, weight_stride0: Int, weight_buf: TensorLike, hx: TensorLike, cx: TensorLike | null, output: TensorLike, grad_output: TensorLike | null, grad_hy: TensorLike | null, grad_cy: TensorLike | null, mode: Int, hidden_size: Int, num_layers: Int, batch_first: Bool, dropout: Real, train: Bool, bidirectional: Bool, batch_sizes: readonly Int[], dropout_state: TensorLike | null, reserve: TensorLike, output_mask: readonly Bool[] | Bool): Outputs<[Expression, Expression, Expression, ListExpression]>
   /** mish(Tensor self) -> Tensor */
   mish(): Expression
   /** mkldnn_adaptive_avg_pool2d(Tensor self, int[2] output_size) -> Tensor */
@@ -1103,6 +1283,10 @@ export interface TensorOperators {
   mkldnn_reorder_conv3d_weight(padding?: readonly Int[] | Int, stride?: readonly Int[] | Int, dilation?: readonly Int[] | Int, groups?: Int, input_size?: readonly Int[] | null): Expression
   /** mkldnn_reorder_conv3d_weight(Tensor self, SymInt[3] padding=[0, 0, 0], SymInt[3] stride=[1, 1, 1], SymInt[3] dilation=[1, 1, 1], SymInt groups=1, SymInt[]? input_size=None) -> Tensor */
   mkldnn_reorder_conv3d_weight(options?: { padding?: readonly Int[] | Int; stride?: readonly Int[] | Int; dilation?: readonly Int[] | Int; groups?: Int; input_size?: readonly Int[] | null }): Expression
+  /** mkldnn_rnn_layer(Tensor input, Tensor weight0, Tensor weight1, Tensor weight2, Tensor weight3, Tensor hx_, Tensor cx_, bool reverse, int[] batch_sizes, int mode, int hidden_size, int num_layers, bool has_biases, bool bidirectional, bool batch_first, bool train) -> (Tensor, Tensor, Tensor, Tensor) */
+  mkldnn_rnn_layer(weight0: TensorLike, weight1: TensorLike, weight2: TensorLike, weight3: TensorLike, hx_: TensorLike, cx_: TensorLike, reverse: Bool, batch_sizes: readonly Int[], mode: Int, hidden_size: Int, num_layers: Int, has_biases: Bool, bidirectional: Bool, batch_first: Bool, train: Bool): Outputs<[Expression, Expression, Expression, Expression]>
+  /** mkldnn_rnn_layer_backward(Tensor input, Tensor weight1, Tensor weight2, Tensor weight3, Tensor weight4, Tensor hx_, Tensor cx_tmp, Tensor output, Tensor hy_, Tensor cy_, Tensor? grad_output, Tensor? grad_hy, Tensor? grad_cy, bool reverse, int mode, int hidden_size, int num_layers, bool has_biases, bool train, bool bidirectional, int[] batch_sizes, bool batch_first, Tensor workspace) -> (Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor) */
+  mkldnn_rnn_layer_backward(weight1: TensorLike, weight2: TensorLike, weight3: TensorLike, weight4: TensorLike, hx_: TensorLike, cx_tmp: TensorLike, output: TensorLike, hy_: TensorLike, cy_: TensorLike, grad_output: TensorLike | null, grad_hy: TensorLike | null, grad_cy: TensorLike | null, reverse: Bool, mode: Int, hidden_size: Int, num_layers: Int, has_biases: Bool, train: Bool, bidirectional: Bool, batch_sizes: readonly Int[], batch_first: Bool, workspace: TensorLike): Outputs<[Expression, Expression, Expression, Expression, Expression, Expression, Expression]>
   /** mm(Tensor self, Tensor mat2) -> Tensor */
   mm(mat2: TensorLike): Expression
   /** mm.dtype(Tensor self, Tensor mat2, ScalarType out_dtype) -> Tensor */
@@ -1187,8 +1371,16 @@ export interface TensorOperators {
   narrow(dim: Int, start: TensorLike, length: Int): Expression
   /** narrow_copy(Tensor self, int dim, SymInt start, SymInt length) -> Tensor */
   narrow_copy(dim: Int, start: Int, length: Int): Expression
+  /** native_batch_norm(Tensor input, Tensor? weight, Tensor? bias, Tensor? running_mean, Tensor? running_var, bool training, float momentum, float eps) -> (Tensor, Tensor, Tensor) */
+  native_batch_norm(weight: TensorLike | null, bias: TensorLike | null, running_mean: TensorLike | null, running_var: TensorLike | null, training: Bool, momentum: Real, eps: Real): Outputs<[Expression, Expression, Expression]>
   /** native_channel_shuffle(Tensor self, SymInt groups) -> Tensor */
   native_channel_shuffle(groups: Int): Expression
+  /** native_dropout(Tensor input, float p, bool? train) -> (Tensor, Tensor) */
+  native_dropout(p: Real, train: Bool | null, options?: { seed?: Seed }): Outputs<[Expression, Expression]>
+  /** native_group_norm(Tensor input, Tensor? weight, Tensor? bias, SymInt N, SymInt C, SymInt HxW, int group, float eps) -> (Tensor, Tensor, Tensor) */
+  native_group_norm(weight: TensorLike | null, bias: TensorLike | null, N: Int, C: Int, HxW: Int, group: Int, eps: Real): Outputs<[Expression, Expression, Expression]>
+  /** native_layer_norm(Tensor input, SymInt[] normalized_shape, Tensor? weight, Tensor? bias, float eps) -> (Tensor, Tensor, Tensor) */
+  native_layer_norm(normalized_shape: readonly Int[], weight: TensorLike | null, bias: TensorLike | null, eps: Real): Outputs<[Expression, Expression, Expression]>
   /** native_norm(Tensor self, Scalar p=2) -> Tensor */
   native_norm(p?: Scalar): Expression
   /** native_norm(Tensor self, Scalar p=2) -> Tensor */
@@ -1291,6 +1483,10 @@ export interface TensorOperators {
   pad(pad: readonly Int[], mode?: string, value?: Real | null): Expression
   /** pad(Tensor self, SymInt[] pad, str mode="constant", float? value=None) -> Tensor */
   pad(pad: readonly Int[], options?: { mode?: string; value?: Real | null }): Expression
+  /** pairwise_distance(Tensor x1, Tensor x2, float p=2., float eps=9.9999999999999995e-07, bool keepdim=False) -> Tensor */
+  pairwise_distance(x2: TensorLike, p?: Real, eps?: Real, keepdim?: Bool): Expression
+  /** pairwise_distance(Tensor x1, Tensor x2, float p=2., float eps=9.9999999999999995e-07, bool keepdim=False) -> Tensor */
+  pairwise_distance(x2: TensorLike, options?: { p?: Real; eps?: Real; keepdim?: Bool }): Expression
   /** pdist(Tensor self, float p=2.) -> Tensor */
   pdist(p?: Real): Expression
   /** pdist(Tensor self, float p=2.) -> Tensor */
@@ -1313,6 +1509,8 @@ export interface TensorOperators {
   pixel_unshuffle(downscale_factor: Int): Expression
   /** poisson(Tensor self, Generator? generator=None) -> Tensor */
   poisson(options?: { seed?: Seed }): Expression
+  /** poisson_nll_loss(Tensor input, Tensor target, bool log_input, bool full, float eps, int reduction) -> Tensor */
+  poisson_nll_loss(target: TensorLike, log_input: Bool, full: Bool, eps: Real, reduction: Int): Expression
   /** positive(Tensor(a) self) -> Tensor(a) */
   positive(): Expression
   /** pow.Tensor_Scalar(Tensor self, Scalar exponent) -> Tensor */
@@ -1361,6 +1559,16 @@ export interface TensorOperators {
   quantize_per_tensor(scale: TensorLike, zero_point: TensorLike, dtype: Dtype): Expression
   /** quantize_per_tensor_dynamic(Tensor self, ScalarType dtype, bool reduce_range) -> Tensor */
   quantize_per_tensor_dynamic(dtype: Dtype, reduce_range: Bool): Expression
+  /** quantized_batch_norm(Tensor input, Tensor? weight, Tensor? bias, Tensor mean, Tensor var, float eps, float output_scale, int output_zero_point) -> Tensor */
+  quantized_batch_norm(weight: TensorLike | null, bias: TensorLike | null, mean: TensorLike, variance: TensorLike, eps: Real, output_scale: Real, output_zero_point: Int): Expression
+  /** quantized_gru.input_legacy(Tensor input, Tensor hx, Tensor[] params, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional, bool batch_first) -> (Tensor, Tensor) */
+  quantized_gru(hx: TensorLike, params: TensorList, has_biases: Bool, num_layers: Int, dropout: Real, train: Bool, bidirectional: Bool, batch_first: Bool): Outputs<[Expression, Expression]>
+  /** quantized_gru_cell(Tensor input, Tensor hx, Tensor w_ih, Tensor w_hh, Tensor b_ih, Tensor b_hh, Tensor packed_ih, Tensor packed_hh, Tensor col_offsets_ih, Tensor col_offsets_hh, Scalar scale_ih, Scalar scale_hh, Scalar zero_point_ih, Scalar zero_point_hh) -> Tensor */
+  quantized_gru_cell(hx: TensorLike, w_ih: TensorLike, w_hh: TensorLike, b_ih: TensorLike, b_hh: TensorLike, packed_ih: TensorLike, packed_hh: TensorLike, col_offsets_ih: TensorLike, col_offsets_hh: TensorLike, scale_ih: Scalar, scale_hh: Scalar, zero_point_ih: Scalar, zero_point_hh: Scalar): Expression
+  /** quantized_lstm.input_legacy(Tensor input, Tensor[] hx, Tensor[] params, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional, bool batch_first, *, ScalarType? dtype=None, bool use_dynamic=False) -> (Tensor, Tensor, Tensor) */
+  quantized_lstm(hx: TensorList, params: TensorList, has_biases: Bool, num_layers: Int, dropout: Real, train: Bool, bidirectional: Bool, batch_first: Bool, options?: { dtype?: Dtype | null; use_dynamic?: Bool }): Outputs<[Expression, Expression, Expression]>
+  /** quantized_lstm_cell(Tensor input, Tensor[] hx, Tensor w_ih, Tensor w_hh, Tensor b_ih, Tensor b_hh, Tensor packed_ih, Tensor packed_hh, Tensor col_offsets_ih, Tensor col_offsets_hh, Scalar scale_ih, Scalar scale_hh, Scalar zero_point_ih, Scalar zero_point_hh) -> (Tensor, Tensor) */
+  quantized_lstm_cell(hx: TensorList, w_ih: TensorLike, w_hh: TensorLike, b_ih: TensorLike, b_hh: TensorLike, packed_ih: TensorLike, packed_hh: TensorLike, col_offsets_ih: TensorLike, col_offsets_hh: TensorLike, scale_ih: Scalar, scale_hh: Scalar, zero_point_ih: Scalar, zero_point_hh: Scalar): Outputs<[Expression, Expression]>
   /** quantized_max_pool1d(Tensor self, int[1] kernel_size, int[1] stride=[], int[1] padding=[0], int[1] dilation=[1], bool ceil_mode=False) -> Tensor */
   quantized_max_pool1d(kernel_size: readonly Int[] | Int, stride?: readonly Int[] | Int, padding?: readonly Int[] | Int, dilation?: readonly Int[] | Int, ceil_mode?: Bool): Expression
   /** quantized_max_pool1d(Tensor self, int[1] kernel_size, int[1] stride=[], int[1] padding=[0], int[1] dilation=[1], bool ceil_mode=False) -> Tensor */
@@ -1373,6 +1581,10 @@ export interface TensorOperators {
   quantized_max_pool3d(kernel_size: readonly Int[] | Int, stride?: readonly Int[] | Int, padding?: readonly Int[] | Int, dilation?: readonly Int[] | Int, ceil_mode?: Bool): Expression
   /** quantized_max_pool3d(Tensor self, int[3] kernel_size, int[3] stride=[], int[3] padding=0, int[3] dilation=1, bool ceil_mode=False) -> Tensor */
   quantized_max_pool3d(kernel_size: readonly Int[] | Int, options?: { stride?: readonly Int[] | Int; padding?: readonly Int[] | Int; dilation?: readonly Int[] | Int; ceil_mode?: Bool }): Expression
+  /** quantized_rnn_relu_cell(Tensor input, Tensor hx, Tensor w_ih, Tensor w_hh, Tensor b_ih, Tensor b_hh, Tensor packed_ih, Tensor packed_hh, Tensor col_offsets_ih, Tensor col_offsets_hh, Scalar scale_ih, Scalar scale_hh, Scalar zero_point_ih, Scalar zero_point_hh) -> Tensor */
+  quantized_rnn_relu_cell(hx: TensorLike, w_ih: TensorLike, w_hh: TensorLike, b_ih: TensorLike, b_hh: TensorLike, packed_ih: TensorLike, packed_hh: TensorLike, col_offsets_ih: TensorLike, col_offsets_hh: TensorLike, scale_ih: Scalar, scale_hh: Scalar, zero_point_ih: Scalar, zero_point_hh: Scalar): Expression
+  /** quantized_rnn_tanh_cell(Tensor input, Tensor hx, Tensor w_ih, Tensor w_hh, Tensor b_ih, Tensor b_hh, Tensor packed_ih, Tensor packed_hh, Tensor col_offsets_ih, Tensor col_offsets_hh, Scalar scale_ih, Scalar scale_hh, Scalar zero_point_ih, Scalar zero_point_hh) -> Tensor */
+  quantized_rnn_tanh_cell(hx: TensorLike, w_ih: TensorLike, w_hh: TensorLike, b_ih: TensorLike, b_hh: TensorLike, packed_ih: TensorLike, packed_hh: TensorLike, col_offsets_ih: TensorLike, col_offsets_hh: TensorLike, scale_ih: Scalar, scale_hh: Scalar, zero_point_ih: Scalar, zero_point_hh: Scalar): Expression
   /** rad2deg(Tensor self) -> Tensor */
   rad2deg(): Expression
   /** rand_like(Tensor self, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor */
@@ -1445,6 +1657,22 @@ export interface TensorOperators {
   resolve_neg(): Expression
   /** retains_grad(Tensor self) -> bool */
   retains_grad(): ScalarExpression<boolean>
+  /** rms_norm(Tensor input, SymInt[] normalized_shape, Tensor? weight=None, float? eps=None) -> Tensor */
+  rms_norm(normalized_shape: readonly Int[], weight?: TensorLike | null, eps?: Real | null): Expression
+  /** rms_norm(Tensor input, SymInt[] normalized_shape, Tensor? weight=None, float? eps=None) -> Tensor */
+  rms_norm(normalized_shape: readonly Int[], options?: { weight?: TensorLike | null; eps?: Real | null }): Expression
+  /** rnn_relu.input(Tensor input, Tensor hx, Tensor[] params, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional, bool batch_first) -> (Tensor, Tensor) */
+  rnn_relu(hx: TensorLike, params: TensorList, has_biases: Bool, num_layers: Int, dropout: Real, train: Bool, bidirectional: Bool, batch_first: Bool, options?: { seed?: Seed }): Outputs<[Expression, Expression]>
+  /** rnn_relu_cell(Tensor input, Tensor hx, Tensor w_ih, Tensor w_hh, Tensor? b_ih=None, Tensor? b_hh=None) -> Tensor */
+  rnn_relu_cell(hx: TensorLike, w_ih: TensorLike, w_hh: TensorLike, b_ih?: TensorLike | null, b_hh?: TensorLike | null): Expression
+  /** rnn_relu_cell(Tensor input, Tensor hx, Tensor w_ih, Tensor w_hh, Tensor? b_ih=None, Tensor? b_hh=None) -> Tensor */
+  rnn_relu_cell(hx: TensorLike, w_ih: TensorLike, w_hh: TensorLike, options?: { b_ih?: TensorLike | null; b_hh?: TensorLike | null }): Expression
+  /** rnn_tanh.input(Tensor input, Tensor hx, Tensor[] params, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional, bool batch_first) -> (Tensor, Tensor) */
+  rnn_tanh(hx: TensorLike, params: TensorList, has_biases: Bool, num_layers: Int, dropout: Real, train: Bool, bidirectional: Bool, batch_first: Bool, options?: { seed?: Seed }): Outputs<[Expression, Expression]>
+  /** rnn_tanh_cell(Tensor input, Tensor hx, Tensor w_ih, Tensor w_hh, Tensor? b_ih=None, Tensor? b_hh=None) -> Tensor */
+  rnn_tanh_cell(hx: TensorLike, w_ih: TensorLike, w_hh: TensorLike, b_ih?: TensorLike | null, b_hh?: TensorLike | null): Expression
+  /** rnn_tanh_cell(Tensor input, Tensor hx, Tensor w_ih, Tensor w_hh, Tensor? b_ih=None, Tensor? b_hh=None) -> Tensor */
+  rnn_tanh_cell(hx: TensorLike, w_ih: TensorLike, w_hh: TensorLike, options?: { b_ih?: TensorLike | null; b_hh?: TensorLike | null }): Expression
   /** roll(Tensor self, SymInt[1] shifts, int[1] dims=[]) -> Tensor */
   roll(shifts: readonly Int[] | Int, dims?: readonly Int[] | Int): Expression
   /** roll(Tensor self, SymInt[1] shifts, int[1] dims=[]) -> Tensor */
@@ -1597,6 +1825,8 @@ export interface TensorOperators {
   sparse_resize_and_clear(size: readonly Int[], sparse_dim: Int, dense_dim: Int): Expression
   /** sparse_sampled_addmm(Tensor self, Tensor mat1, Tensor mat2, *, Scalar beta=1, Scalar alpha=1) -> Tensor */
   sparse_sampled_addmm(mat1: TensorLike, mat2: TensorLike, options?: { beta?: Scalar; alpha?: Scalar }): Expression
+  /** special_airy_ai(Tensor x) -> Tensor */
+  special_airy_ai(): Expression
   /** special_bessel_j0(Tensor self) -> Tensor */
   special_bessel_j0(): Expression
   /** special_bessel_j1(Tensor self) -> Tensor */
@@ -1605,6 +1835,22 @@ export interface TensorOperators {
   special_bessel_y0(): Expression
   /** special_bessel_y1(Tensor self) -> Tensor */
   special_bessel_y1(): Expression
+  /** special_chebyshev_polynomial_t(Tensor x, Tensor n) -> Tensor */
+  special_chebyshev_polynomial_t(n: TensorLike): Expression
+  /** special_chebyshev_polynomial_t.n_scalar(Tensor x, Scalar n) -> Tensor */
+  special_chebyshev_polynomial_t(n: Scalar): Expression
+  /** special_chebyshev_polynomial_u(Tensor x, Tensor n) -> Tensor */
+  special_chebyshev_polynomial_u(n: TensorLike): Expression
+  /** special_chebyshev_polynomial_u.n_scalar(Tensor x, Scalar n) -> Tensor */
+  special_chebyshev_polynomial_u(n: Scalar): Expression
+  /** special_chebyshev_polynomial_v(Tensor x, Tensor n) -> Tensor */
+  special_chebyshev_polynomial_v(n: TensorLike): Expression
+  /** special_chebyshev_polynomial_v.n_scalar(Tensor x, Scalar n) -> Tensor */
+  special_chebyshev_polynomial_v(n: Scalar): Expression
+  /** special_chebyshev_polynomial_w(Tensor x, Tensor n) -> Tensor */
+  special_chebyshev_polynomial_w(n: TensorLike): Expression
+  /** special_chebyshev_polynomial_w.n_scalar(Tensor x, Scalar n) -> Tensor */
+  special_chebyshev_polynomial_w(n: Scalar): Expression
   /** special_digamma(Tensor self) -> Tensor */
   special_digamma(): Expression
   /** special_entr(Tensor self) -> Tensor */
@@ -1629,6 +1875,14 @@ export interface TensorOperators {
   special_gammaincc(other: TensorLike): Expression
   /** special_gammaln(Tensor self) -> Tensor */
   special_gammaln(): Expression
+  /** special_hermite_polynomial_h(Tensor x, Tensor n) -> Tensor */
+  special_hermite_polynomial_h(n: TensorLike): Expression
+  /** special_hermite_polynomial_h.n_scalar(Tensor x, Scalar n) -> Tensor */
+  special_hermite_polynomial_h(n: Scalar): Expression
+  /** special_hermite_polynomial_he(Tensor x, Tensor n) -> Tensor */
+  special_hermite_polynomial_he(n: TensorLike): Expression
+  /** special_hermite_polynomial_he.n_scalar(Tensor x, Scalar n) -> Tensor */
+  special_hermite_polynomial_he(n: Scalar): Expression
   /** special_i0(Tensor self) -> Tensor */
   special_i0(): Expression
   /** special_i0e(Tensor self) -> Tensor */
@@ -1637,6 +1891,14 @@ export interface TensorOperators {
   special_i1(): Expression
   /** special_i1e(Tensor self) -> Tensor */
   special_i1e(): Expression
+  /** special_laguerre_polynomial_l(Tensor x, Tensor n) -> Tensor */
+  special_laguerre_polynomial_l(n: TensorLike): Expression
+  /** special_laguerre_polynomial_l.n_scalar(Tensor x, Scalar n) -> Tensor */
+  special_laguerre_polynomial_l(n: Scalar): Expression
+  /** special_legendre_polynomial_p(Tensor x, Tensor n) -> Tensor */
+  special_legendre_polynomial_p(n: TensorLike): Expression
+  /** special_legendre_polynomial_p.n_scalar(Tensor x, Scalar n) -> Tensor */
+  special_legendre_polynomial_p(n: Scalar): Expression
   /** special_log1p(Tensor self) -> Tensor */
   special_log1p(): Expression
   /** special_log_ndtr(Tensor self) -> Tensor */
@@ -1669,12 +1931,34 @@ export interface TensorOperators {
   special_psi(): Expression
   /** special_round(Tensor self, *, int decimals=0) -> Tensor */
   special_round(options?: { decimals?: Int }): Expression
+  /** special_scaled_modified_bessel_k0(Tensor x) -> Tensor */
+  special_scaled_modified_bessel_k0(): Expression
+  /** special_scaled_modified_bessel_k1(Tensor x) -> Tensor */
+  special_scaled_modified_bessel_k1(): Expression
+  /** special_shifted_chebyshev_polynomial_t(Tensor x, Tensor n) -> Tensor */
+  special_shifted_chebyshev_polynomial_t(n: TensorLike): Expression
+  /** special_shifted_chebyshev_polynomial_t.n_scalar(Tensor x, Scalar n) -> Tensor */
+  special_shifted_chebyshev_polynomial_t(n: Scalar): Expression
+  /** special_shifted_chebyshev_polynomial_u(Tensor x, Tensor n) -> Tensor */
+  special_shifted_chebyshev_polynomial_u(n: TensorLike): Expression
+  /** special_shifted_chebyshev_polynomial_u.n_scalar(Tensor x, Scalar n) -> Tensor */
+  special_shifted_chebyshev_polynomial_u(n: Scalar): Expression
+  /** special_shifted_chebyshev_polynomial_v(Tensor x, Tensor n) -> Tensor */
+  special_shifted_chebyshev_polynomial_v(n: TensorLike): Expression
+  /** special_shifted_chebyshev_polynomial_v.n_scalar(Tensor x, Scalar n) -> Tensor */
+  special_shifted_chebyshev_polynomial_v(n: Scalar): Expression
+  /** special_shifted_chebyshev_polynomial_w(Tensor x, Tensor n) -> Tensor */
+  special_shifted_chebyshev_polynomial_w(n: TensorLike): Expression
+  /** special_shifted_chebyshev_polynomial_w.n_scalar(Tensor x, Scalar n) -> Tensor */
+  special_shifted_chebyshev_polynomial_w(n: Scalar): Expression
   /** special_sinc(Tensor self) -> Tensor */
   special_sinc(): Expression
   /** special_softmax(Tensor self, int dim, ScalarType? dtype=None) -> Tensor */
   special_softmax(dim: Int, dtype?: Dtype | null): Expression
   /** special_softmax(Tensor self, int dim, ScalarType? dtype=None) -> Tensor */
   special_softmax(dim: Int, options?: { dtype?: Dtype | null }): Expression
+  /** special_spherical_bessel_j0(Tensor x) -> Tensor */
+  special_spherical_bessel_j0(): Expression
   /** special_xlog1py(Tensor self, Tensor other) -> Tensor */
   special_xlog1py(other: TensorLike): Expression
   /** special_xlog1py.other_scalar(Tensor self, Scalar other) -> Tensor */
@@ -1891,6 +2175,14 @@ export interface TensorOperators {
   transpose(dim0: Int, dim1: Int): Expression
   /** transpose_copy.int(Tensor self, int dim0, int dim1) -> Tensor */
   transpose_copy(dim0: Int, dim1: Int): Expression
+  /** trapezoid.dx(Tensor y, *, Scalar dx=1, int dim=-1) -> Tensor */
+  trapezoid(options?: { dx?: Scalar; dim?: Int }): Expression
+  /** trapezoid.x(Tensor y, Tensor x, *, int dim=-1) -> Tensor */
+  trapezoid(x: TensorLike, options?: { dim?: Int }): Expression
+  /** trapz.dx(Tensor y, *, float dx=1., int dim=-1) -> Tensor */
+  trapz(options?: { dx?: Real; dim?: Int }): Expression
+  /** trapz.x(Tensor y, Tensor x, *, int dim=-1) -> Tensor */
+  trapz(x: TensorLike, options?: { dim?: Int }): Expression
   /** triangular_solve(Tensor self, Tensor A, bool upper=True, bool transpose=False, bool unitriangular=False) -> (Tensor solution, Tensor cloned_coefficient) */
   triangular_solve(A: TensorLike, upper?: Bool, transpose?: Bool, unitriangular?: Bool): Outputs<{ solution: Expression; cloned_coefficient: Expression }>
   /** triangular_solve(Tensor self, Tensor A, bool upper=True, bool transpose=False, bool unitriangular=False) -> (Tensor solution, Tensor cloned_coefficient) */
@@ -1961,34 +2253,52 @@ export interface TensorOperators {
   upsample_bicubic2d(output_size: readonly Int[] | Int, align_corners: Bool, scales_h?: Real | null, scales_w?: Real | null): Expression
   /** upsample_bicubic2d(Tensor self, SymInt[2] output_size, bool align_corners, float? scales_h=None, float? scales_w=None) -> Tensor */
   upsample_bicubic2d(output_size: readonly Int[] | Int, align_corners: Bool, options?: { scales_h?: Real | null; scales_w?: Real | null }): Expression
+  /** upsample_bicubic2d.vec(Tensor input, SymInt[]? output_size, bool align_corners, float[]? scale_factors) -> Tensor */
+  upsample_bicubic2d(output_size: readonly Int[] | null, align_corners: Bool, scale_factors: readonly Real[] | null): Expression
   /** upsample_bilinear2d(Tensor self, SymInt[2] output_size, bool align_corners, float? scales_h=None, float? scales_w=None) -> Tensor */
   upsample_bilinear2d(output_size: readonly Int[] | Int, align_corners: Bool, scales_h?: Real | null, scales_w?: Real | null): Expression
   /** upsample_bilinear2d(Tensor self, SymInt[2] output_size, bool align_corners, float? scales_h=None, float? scales_w=None) -> Tensor */
   upsample_bilinear2d(output_size: readonly Int[] | Int, align_corners: Bool, options?: { scales_h?: Real | null; scales_w?: Real | null }): Expression
+  /** upsample_bilinear2d.vec(Tensor input, SymInt[]? output_size, bool align_corners, float[]? scale_factors) -> Tensor */
+  upsample_bilinear2d(output_size: readonly Int[] | null, align_corners: Bool, scale_factors: readonly Real[] | null): Expression
   /** upsample_linear1d(Tensor self, SymInt[1] output_size, bool align_corners, float? scales=None) -> Tensor */
   upsample_linear1d(output_size: readonly Int[] | Int, align_corners: Bool, scales?: Real | null): Expression
   /** upsample_linear1d(Tensor self, SymInt[1] output_size, bool align_corners, float? scales=None) -> Tensor */
   upsample_linear1d(output_size: readonly Int[] | Int, align_corners: Bool, options?: { scales?: Real | null }): Expression
+  /** upsample_linear1d.vec(Tensor input, SymInt[]? output_size, bool align_corners, float[]? scale_factors) -> Tensor */
+  upsample_linear1d(output_size: readonly Int[] | null, align_corners: Bool, scale_factors: readonly Real[] | null): Expression
   /** upsample_nearest1d(Tensor self, SymInt[1] output_size, float? scales=None) -> Tensor */
   upsample_nearest1d(output_size: readonly Int[] | Int, scales?: Real | null): Expression
   /** upsample_nearest1d(Tensor self, SymInt[1] output_size, float? scales=None) -> Tensor */
   upsample_nearest1d(output_size: readonly Int[] | Int, options?: { scales?: Real | null }): Expression
+  /** upsample_nearest1d.vec(Tensor input, SymInt[]? output_size, float[]? scale_factors) -> Tensor */
+  upsample_nearest1d(output_size: readonly Int[] | null, scale_factors: readonly Real[] | null): Expression
   /** upsample_nearest2d(Tensor self, SymInt[2] output_size, float? scales_h=None, float? scales_w=None) -> Tensor */
   upsample_nearest2d(output_size: readonly Int[] | Int, scales_h?: Real | null, scales_w?: Real | null): Expression
   /** upsample_nearest2d(Tensor self, SymInt[2] output_size, float? scales_h=None, float? scales_w=None) -> Tensor */
   upsample_nearest2d(output_size: readonly Int[] | Int, options?: { scales_h?: Real | null; scales_w?: Real | null }): Expression
+  /** upsample_nearest2d.vec(Tensor input, SymInt[]? output_size, float[]? scale_factors) -> Tensor */
+  upsample_nearest2d(output_size: readonly Int[] | null, scale_factors: readonly Real[] | null): Expression
   /** upsample_nearest3d(Tensor self, SymInt[3] output_size, float? scales_d=None, float? scales_h=None, float? scales_w=None) -> Tensor */
   upsample_nearest3d(output_size: readonly Int[] | Int, scales_d?: Real | null, scales_h?: Real | null, scales_w?: Real | null): Expression
   /** upsample_nearest3d(Tensor self, SymInt[3] output_size, float? scales_d=None, float? scales_h=None, float? scales_w=None) -> Tensor */
   upsample_nearest3d(output_size: readonly Int[] | Int, options?: { scales_d?: Real | null; scales_h?: Real | null; scales_w?: Real | null }): Expression
+  /** upsample_nearest3d.vec(Tensor input, SymInt[]? output_size, float[]? scale_factors) -> Tensor */
+  upsample_nearest3d(output_size: readonly Int[] | null, scale_factors: readonly Real[] | null): Expression
   /** upsample_trilinear3d(Tensor self, SymInt[3] output_size, bool align_corners, float? scales_d=None, float? scales_h=None, float? scales_w=None) -> Tensor */
   upsample_trilinear3d(output_size: readonly Int[] | Int, align_corners: Bool, scales_d?: Real | null, scales_h?: Real | null, scales_w?: Real | null): Expression
   /** upsample_trilinear3d(Tensor self, SymInt[3] output_size, bool align_corners, float? scales_d=None, float? scales_h=None, float? scales_w=None) -> Tensor */
   upsample_trilinear3d(output_size: readonly Int[] | Int, align_corners: Bool, options?: { scales_d?: Real | null; scales_h?: Real | null; scales_w?: Real | null }): Expression
+  /** upsample_trilinear3d.vec(Tensor input, SymInt[]? output_size, bool align_corners, float[]? scale_factors) -> Tensor */
+  upsample_trilinear3d(output_size: readonly Int[] | null, align_corners: Bool, scale_factors: readonly Real[] | null): Expression
   /** values(Tensor(a) self) -> Tensor(a) */
   values(): Expression
   /** values_copy(Tensor self) -> Tensor */
   values_copy(): Expression
+  /** vander(Tensor x, int? N=None, bool increasing=False) -> Tensor */
+  vander(N?: Int | null, increasing?: Bool): Expression
+  /** vander(Tensor x, int? N=None, bool increasing=False) -> Tensor */
+  vander(options?: { N?: Int | null; increasing?: Bool }): Expression
   /** var(Tensor self, bool unbiased=True) -> Tensor */
   var(unbiased?: Bool): Expression
   /** var(Tensor self, bool unbiased=True) -> Tensor */
@@ -4976,5 +5286,3 @@ export interface Operators {
   /** zeros_like(Tensor self, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor */
   zeros_like(self: TensorLike, options?: { dtype?: Dtype | null; layout?: Layout | null; device?: Device | null; pin_memory?: Bool | null; memory_format?: MemoryFormat | null }): Expression
 }
-
-export const methodNames = 'abs absolute acos acosh adaptive_avg_pool1d adaptive_avg_pool2d adaptive_avg_pool3d adaptive_max_pool1d adaptive_max_pool2d adaptive_max_pool3d add addbmm addcdiv addcmul addmm addmv addr adjoint alias alias_copy all allclose amax amin aminmax angle any arccos arccosh arcsin arcsinh arctan arctan2 arctanh argmax argmin argsort argwhere as_strided as_strided_copy as_strided_scatter asin asinh atan atan2 atanh atleast_1d atleast_2d atleast_3d avg_pool1d avg_pool2d avg_pool3d baddbmm bernoulli binary_cross_entropy binary_cross_entropy_with_logits bincount bitwise_and bitwise_left_shift bitwise_not bitwise_or bitwise_right_shift bitwise_xor bmm broadcast_to bucketize cauchy ccol_indices ccol_indices_copy ceil celu chalf channel_shuffle cholesky cholesky_inverse cholesky_solve chunk clamp clamp_max clamp_min clip clone coalesce col2im col_indices col_indices_copy combinations conj conj_physical constant_pad_nd contiguous conv_depthwise3d conv_tbc conv_tbc_backward copy copy_sparse_to_sparse copysign corrcoef cos cosh count_nonzero cov cross cross_entropy_loss crow_indices crow_indices_copy cudnn_convolution cudnn_convolution_add_relu cudnn_convolution_relu cudnn_convolution_transpose cudnn_grid_sampler cudnn_grid_sampler_backward cudnn_is_acceptable cummax cummin cumprod cumsum deg2rad dense_dim dequantize det detach detach_copy diag diag_embed diagflat diagonal diagonal_copy diagonal_scatter diff digamma dim dist div divide dot dsplit elu embedding_renorm empty_like eq equal erf erfc erfinv exp exp2 expand expand_as expand_copy expm1 exponential fake_quantize_per_channel_affine fake_quantize_per_channel_affine_cachemask fake_quantize_per_tensor_affine fake_quantize_per_tensor_affine_cachemask fft_fft fft_fft2 fft_fftn fft_fftshift fft_hfft fft_hfft2 fft_hfftn fft_ifft fft_ifft2 fft_ifftn fft_ifftshift fft_ihfft fft_ihfft2 fft_ihfftn fft_irfft fft_irfft2 fft_irfftn fft_rfft fft_rfft2 fft_rfftn fill fix flatten flip fliplr flipud float_power floor floor_divide fmax fmin fmod frac fractional_max_pool2d fractional_max_pool3d frexp frobenius_norm full_like gather gcd ge gelu geometric geqrf ger get_device glu gradient greater greater_equal gt hardshrink hardsigmoid hardswish hardtanh hash_tensor heaviside hinge_embedding_loss histc histogram histogramdd hsplit huber_loss hypot i0 igamma igammac im2col imag index index_add index_copy index_fill index_put index_reduce index_select indices indices_copy inner int_repr inverse is_coalesced is_complex is_conj is_contiguous is_distributed is_floating_point is_inference is_leaf is_neg is_nonzero is_pinned is_same_size is_set_to is_signed isclose isfinite isinf isnan isneginf isposinf isreal istft kl_div kron kthvalue l1_loss lcm ldexp le leaky_relu lerp less less_equal lgamma lift lift_fresh lift_fresh_copy linalg__powsum linalg_cholesky linalg_cholesky_ex linalg_cond linalg_cross linalg_eig linalg_eigh linalg_eigvals linalg_eigvalsh linalg_ldl_factor linalg_ldl_factor_ex linalg_lstsq linalg_matmul linalg_matrix_exp linalg_matrix_norm linalg_matrix_power linalg_matrix_rank linalg_norm linalg_pinv linalg_solve_triangular linalg_tensorinv linalg_tensorsolve linalg_vector_norm linear_backward log log10 log1p log2 log_normal log_sigmoid log_sigmoid_forward log_softmax logaddexp logaddexp2 logcumsumexp logdet logical_and logical_not logical_or logical_xor logit logsumexp lt lu_solve mH mT masked_fill masked_scatter masked_select matmul matrix_H matrix_exp matrix_exp_backward matrix_power max max_pool1d max_pool1d_with_indices max_pool2d max_pool2d_with_indices max_pool3d max_pool3d_with_indices max_unpool2d max_unpool3d maximum mean median min minimum miopen_convolution miopen_convolution_add_relu miopen_convolution_relu miopen_convolution_transpose miopen_depthwise_convolution mish mkldnn_adaptive_avg_pool2d mkldnn_convolution mkldnn_linear mkldnn_linear_backward mkldnn_max_pool2d mkldnn_max_pool3d mkldnn_reorder_conv2d_weight mkldnn_reorder_conv3d_weight mm mode moveaxis movedim mps_convolution_backward mps_convolution_transpose_backward mse_loss msort mul multi_margin_loss multilabel_margin_loss multilabel_margin_loss_forward multinomial multiply mv mvlgamma nan_to_num nanmean nanmedian nanquantile nansum narrow narrow_copy native_channel_shuffle native_norm ne neg negative nested_to_padded_tensor new_empty new_empty_strided new_full new_ones new_zeros nextafter nll_loss nll_loss2d nll_loss2d_forward nll_loss_forward nll_loss_nd nonzero nonzero_numpy nonzero_static norm normal_functional not_equal nuclear_norm numpy_T one_hot ones_like orgqr ormqr outer output_nr pad pdist permute permute_copy pin_memory pinverse pixel_shuffle pixel_unshuffle poisson positive pow prelu prod put q_per_channel_axis q_per_channel_scales q_per_channel_zero_points q_scale q_zero_point qr quantile quantize_per_channel quantize_per_tensor quantize_per_tensor_dynamic quantized_max_pool1d quantized_max_pool2d quantized_max_pool3d rad2deg rand_like randint_like randn_like random ravel real reciprocal reflection_pad1d reflection_pad2d reflection_pad3d relu relu6 remainder renorm repeat repeat_interleave replication_pad1d replication_pad2d replication_pad3d reshape reshape_as resize resize_as resize_as_sparse resolve_conj resolve_neg retains_grad roll rot90 round row_indices row_indices_copy rrelu rrelu_with_noise_functional rsqrt rsub scatter scatter_add scatter_reduce select select_copy select_scatter selu set sgn sigmoid sign signbit silu sin sinc sinh size slice slice_copy slice_inverse slice_scatter slogdet slow_conv3d slow_conv3d_forward slow_conv_dilated2d slow_conv_dilated3d slow_conv_transpose2d slow_conv_transpose3d smm smooth_l1_loss soft_margin_loss softmax softplus softshrink sort sparse_dim sparse_mask sparse_resize sparse_resize_and_clear sparse_sampled_addmm special_bessel_j0 special_bessel_j1 special_bessel_y0 special_bessel_y1 special_digamma special_entr special_erf special_erfc special_erfcx special_erfinv special_exp2 special_expit special_expm1 special_gammainc special_gammaincc special_gammaln special_i0 special_i0e special_i1 special_i1e special_log1p special_log_ndtr special_log_softmax special_logit special_logsumexp special_modified_bessel_i0 special_modified_bessel_i1 special_modified_bessel_k0 special_modified_bessel_k1 special_multigammaln special_ndtr special_ndtri special_psi special_round special_sinc special_softmax special_xlog1py special_xlogy special_zeta split split_copy split_with_sizes split_with_sizes_copy sqrt square squeeze squeeze_copy sspaddmm std std_mean stft storage_offset stride sub subtract sum sum_to_size svd swapaxes swapdims sym_numel sym_size sym_storage_offset sym_stride t t_copy take take_along_dim tan tanh tensor_split tensordot thnn_conv2d threshold tile to to_dense to_mkldnn to_padded_tensor to_sparse to_sparse_bsc to_sparse_bsr to_sparse_csc to_sparse_csr topk trace transpose transpose_copy triangular_solve tril triu true_divide trunc type_as unbind unbind_copy unflatten unfold unfold_copy uniform unique_consecutive unique_dim unique_dim_consecutive unsafe_chunk unsafe_split unsafe_split_with_sizes unsqueeze unsqueeze_copy upsample_bicubic2d upsample_bilinear2d upsample_linear1d upsample_nearest1d upsample_nearest2d upsample_nearest3d upsample_trilinear3d values values_copy var var_mean vdot view view_as view_as_complex view_as_complex_copy view_as_real view_as_real_copy view_copy vsplit xlogy zero zeros_like'.split(' ')

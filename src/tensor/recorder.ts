@@ -1,5 +1,6 @@
 import type { Expression, ScalarExpression } from './expression.ts'
-import { methodNames, type TensorOperators } from './operators.generated.ts'
+import { methodNames } from './operator-names.generated.ts'
+import type { TensorOperators } from './operators.generated.ts'
 
 export interface BackwardOptions {
   /** Weights of the elements where there are several; default 1 for the only element. */

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
-import { leftOutPage, operatorTypings } from '../../scripts/operator-typings.ts'
+import { leftOutPage, operatorNames, operatorTypings } from '../../scripts/operator-typings.ts'
 import { native } from '../../src/native.ts'
 import { all } from '../../src/tensor/evaluate.ts'
 import { float } from '../../src/tensor/instruction.ts'
@@ -68,6 +68,7 @@ describe('generated files', () => {
 
   test('are those of the linked libtorch (else: node scripts/generate-operators.mjs)', () => {
     expect(operatorTypings(schemas, torchVersion) === committed('src/tensor/operators.generated.ts')).toBe(true)
+    expect(operatorNames(schemas, torchVersion)).toBe(committed('src/tensor/operator-names.generated.ts'))
     expect(leftOutPage(schemas, torchVersion) === committed('docs/operators-left-out.md')).toBe(true)
   })
 
