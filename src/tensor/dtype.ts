@@ -23,6 +23,10 @@ export const dtypes = [
 ] as const
 export type Dtype = (typeof dtypes)[number]
 
+export function isDtype(value: unknown): value is Dtype {
+  return (dtypes as readonly unknown[]).includes(value)
+}
+
 /** The dtypes a model computes in. */
 export const floatingDtypes = ['float64', 'float32', 'float16', 'bfloat16'] as const
 export type FloatingDtype = (typeof floatingDtypes)[number]

@@ -62,7 +62,7 @@ function unknownOperator(name: string, schemas: readonly OperatorSchema[]): Erro
   if (reason) return error('ERR_UNKNOWN_OPERATOR', `Expected an operator but '${name}' is not offered: ${reason}`)
   const names = Array.from(table().keys(), (qualified) => qualified.slice(qualified.indexOf('::') + 2))
   const nearest = nearestName(name, names)
-  throw error(
+  return error(
     'ERR_UNKNOWN_OPERATOR',
     `Expected an operator of libtorch but there is none named '${name}'${nearest ? `; the nearest is '${nearest}'` : ''}`,
   )

@@ -1,6 +1,6 @@
 import { describe, expected } from '../check.ts'
 import { error } from '../errors.ts'
-import { dtypes } from './dtype.ts'
+import { isDtype } from './dtype.ts'
 import { outputsOf } from './expression.ts'
 import { Float, instruction, isRecorded } from './instruction.ts'
 import { overloads, type Reach } from './operators.ts'
@@ -29,7 +29,7 @@ export function record(name: string, reach: Reach, values: unknown[]): unknown {
     if ('seed' in last && candidates.some(({ random }) => random)) ({ seed, keywords } = withoutSeed(last, name))
   }
   // torch's `x.to('cuda')` is not an overload of the dispatcher
-  if (name === 'to' && typeof values[1] === 'string' && !(dtypes as readonly string[]).includes(values[1])) {
+  if (name === 'to' && values.length === 2 && typeof values[1] === 'string' && !isDtype(values[1])) {
     keywords = { device: values.pop(), ...keywords }
   }
   const resolved = resolve(candidates, values, keywords)

@@ -1,6 +1,6 @@
 import { describe } from '../check.ts'
 import { error } from '../errors.ts'
-import { dtypes } from './dtype.ts'
+import { isDtype } from './dtype.ts'
 import { ListExpression, ScalarExpression } from './expression.ts'
 import { type ArgumentValue, Float } from './instruction.ts'
 import { isTensorLike } from './recorder.ts'
@@ -81,7 +81,7 @@ function assign(
 function conversion(argument: ArgumentSchema, value: unknown): number {
   if (value === null) return argument.optional ? 0 : mismatch
   if (!argument.list) return elementConversion(argument, value)
-  if (value instanceof ListExpression) return argument.kind === 'Tensor' ? 0 : mismatch
+  if (value instanceof ListExpression) return argument.kind === 'Tensor' && !argument.optionalElements ? 0 : mismatch
   if (!Array.isArray(value)) {
     if (argument.repeat === undefined) return mismatch
     const cost = elementConversion(argument, value)
@@ -108,15 +108,14 @@ function elementConversion(argument: ArgumentSchema, value: unknown): number {
       return value instanceof Float || isSymbolic(value, 'float') ? 0 : mismatch
     case 'Scalar':
       if (typeof value === 'boolean') return 1
-      return typeof value === 'number' || isInt(value) || value instanceof Float || value instanceof ScalarExpression
-        ? 0
-        : mismatch
+      if (typeof value === 'number' || isInt(value) || value instanceof Float) return 0
+      return isSymbolic(value, 'int') || isSymbolic(value, 'float') ? 0 : mismatch
     case 'bool':
       return typeof value === 'boolean' || isSymbolic(value, 'bool') ? 0 : mismatch
     case 'str':
       return typeof value === 'string' ? 0 : mismatch
     case 'ScalarType':
-      return (dtypes as readonly unknown[]).includes(value) ? 0 : mismatch
+      return isDtype(value) ? 0 : mismatch
     case 'Device':
       return typeof value === 'string' && /^[a-z]+(:\d+)?$/.test(value) ? 0 : mismatch
     case 'Layout':

@@ -115,14 +115,31 @@ describe('disposed handles', () => {
   })
 })
 
+// in the form of cpp/tensor/program_code.h
+const lines = native().operatorSchemas().split('\n')
+const [relu, size] = ['aten::relu(', 'aten::size.int('].map((name) => lines.findIndex((line) => line.startsWith(name)))
+
 test.each<[string, number[]]>([
   ['cut short', [0, 1]],
   ['an operator that is not there', [0, 1, 1e6, 0, 0, 0]],
   ['a register that is not there', [0, 0, 1, 3]],
+  ['an argument from a later instruction', [1, 1, relu!, 0, 1, 2, 1, 0]],
+  ['a number for a tensor', [0, 1, relu!, 0, 1, 3, 7, 0]],
+  ['a register of another type', [1, 2, size!, 0, 2, 2, 0, 3, 0, relu!, 0, 1, 2, 1, 0]],
+  ['a missing argument', [0, 1, relu!, 0, 0, 0]],
+  ['too many arguments', [1, 1, relu!, 0, 2, 2, 0, 2, 0, 0]],
+  ['a list in a list', [1, 1, relu!, 0, 1, 9, 1, 9, 0, 0]],
+  ['a constant that is not there', [0, 1, relu!, 0, 1, 8, 0, 0]],
   ['a count beyond the code', [0, 1e9]],
   ['no number', [Number.NaN]],
   ['too long', [0, 0, 0, 0]],
 ])('damaged code of a program is refused: %s', (_, code) => {
-  const run = () => native().runProgram({ code: Float64Array.from(code), tensors: [], strings: [] }, [])
-  expect(run).toThrow(expect.objectContaining({ code: 'ERR_INVALID_ARGUMENT' }))
+  const send = () => native().runProgram({ code: Float64Array.from(code), tensors: [], strings: [] }, [])
+  expect(send).toThrow(expect.objectContaining({ code: 'ERR_INVALID_ARGUMENT' }))
+})
+
+test('a program given too few inputs is refused', async () => {
+  const program = { code: Float64Array.from([1, 1, relu!, 0, 1, 2, 0, 1, 1]), tensors: [], strings: [] }
+  await expect(native().runProgram(program, [])).rejects.toMatchObject({ code: 'ERR_INVALID_ARGUMENT' })
+  await expect(native().runProgram(program, [x.handle])).resolves.toHaveLength(1)
 })
