@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { leftOutPage, operatorNames, operatorTypings } from '../../scripts/operator-typings.ts'
 import { native } from '../../src/native.ts'
 import { all } from '../../src/tensor/evaluate.ts'
-import { float } from '../../src/tensor/instruction.ts'
+import { float, type Instruction, isRecorded, type Recorded } from '../../src/tensor/instruction.ts'
 import { ops } from '../../src/tensor/ops.ts'
 import { parseSchemas } from '../../src/tensor/schema.ts'
 import { Tensor } from '../../src/tensor/tensor.ts'
@@ -48,6 +48,21 @@ async function expectResult(actual: unknown, wanted: Nested<Fixture>, upToSign?:
 describe('values of Python torch', () => {
   const names = Array.from(new Set(fixtures.cases.map(({ op }) => op)))
   test('for no fewer than 300 operators', () => expect(names.length).toBeGreaterThanOrEqual(300))
+
+  test('with every kind of argument', () => {
+    const kinds = fixtures.cases.flatMap((each) => {
+      const result = recorded(each)
+      const [first] = isRecorded(result) ? [result] : Object.values(result)
+      const { schema, arguments: values } = (first as Recorded).source as Instruction
+      return schema.arguments.flatMap(({ type }, i) =>
+        values[i] == null ? [] : [type.replace(/\[\d+\]/, '[]').replace(/\?$/, '')],
+      )
+    })
+    const wanted =
+      'Tensor Tensor[] Tensor?[] SymInt SymInt[] int int[] float float[] Scalar Scalar[] bool bool[] str'.split(' ')
+    const special = ['ScalarType', 'Device', 'Layout', 'MemoryFormat']
+    expect(Array.from(new Set(kinds))).toEqual(expect.arrayContaining([...wanted, ...special]))
+  })
 
   test.each(names)('%s', async (name) => {
     for (const each of fixtures.cases.filter(({ op }) => op === name)) {
