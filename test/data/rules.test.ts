@@ -1,13 +1,13 @@
 import { fileURLToPath } from 'node:url'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { editDistance } from '../../src/edit-distance.ts'
 import { bracedFractions, normaliseLatex } from '../../src/data/benchmarks/latex-normal.ts'
 import { latexValue } from '../../src/data/benchmarks/latex-value.ts'
 import { equalMathVision, extractMathVision } from '../../src/data/benchmarks/mathvision-rule.ts'
 import { pythonFloat, pythonInteger, pythonText, roundHalfEven } from '../../src/data/benchmarks/python-number.ts'
 import { lastNumber } from '../../src/data/benchmarks/stated.ts'
 import { benchmarks } from '../../src/data/index.ts'
+import { editDistance } from '../../src/edit-distance.ts'
 
 describe('the value of LaTeX', () => {
   test.each([

@@ -1,9 +1,9 @@
 import { z } from 'zod'
 import { choiceLetter as choiceIndex, choiceNamed } from '../../answers/choices.ts'
 import { check } from '../../check.ts'
+import { editDistance } from '../../edit-distance.ts'
 import { defineBenchmark, type Item, identifier } from '../benchmark.ts'
 import { choiceLetter } from '../prompt.ts'
-import { editDistance } from '../../edit-distance.ts'
 import { pythonFloat, pythonInteger, pythonText, roundHalfEven } from './python-number.ts'
 import { lastNumber, stated } from './stated.ts'
 
