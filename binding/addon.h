@@ -46,5 +46,6 @@ void define_generation(Napi::Object exports, Addon& addon);
 void define_images(Napi::Object exports, Addon& addon);
 void define_checkpoint(Napi::Object exports, Addon& addon);
 void define_programs(Napi::Object exports, Addon& addon);
+void define_cuda(Napi::Object exports, Addon& addon);
 
 }  // namespace frankentorch::binding

@@ -1,9 +1,9 @@
 import { createRequire } from 'node:module'
-import path from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { error, FrankentorchError, isErrorCode, messageOf } from './errors.ts'
+import { currentHost, linkerRemedy, requireHost } from './libtorch/host.ts'
 import { locateLibtorch } from './libtorch/locate.ts'
 import { openLibtorch } from './libtorch/open.ts'
+import { addonRequirements, repairCommand, root } from './libtorch/stub.ts'
 import type { Dtype, TypedArray } from './tensor/dtype.ts'
 
 // Opaque handles: what they hold lives in C++.
@@ -122,6 +122,12 @@ export interface Native {
   disposeTensor(tensor: TensorHandle): void
   memory(): { tensors: number; bytes: number; models: number }
 
+  cudaDeviceCount(): number
+  cudaMemory(
+    device: string,
+  ): Promise<{ allocated: number; peakAllocated: number; reserved: number; free: number; total: number }>
+  cudaEmptyCache(): Promise<void>
+
   /** Fills `bytes` in place with draws `first`, … (a multiple of 4) of a normal stream; leave the buffer alone until then. */
   fillNormal(
     bytes: Uint8Array,
@@ -185,7 +191,7 @@ export interface Native {
 
 let loaded: Native | undefined
 
-/** The addon, loaded at the first call together with libtorch. Throws `ERR_LIBTORCH_NOT_FOUND`, `ERR_LIBTORCH_VERSION` or `ERR_ADDON`. */
+/** The addon, loaded at the first call together with libtorch. Throws `ERR_PLATFORM`, `ERR_LIBTORCH_NOT_FOUND`, `ERR_LIBTORCH_VERSION` or `ERR_ADDON`. */
 export function native(): Native {
   loaded ??= load()
   return loaded
@@ -214,13 +220,15 @@ export async function abortable<T>(
 }
 
 function load(): Native {
+  requireHost(currentHost(), addonRequirements())
   openLibtorch(locateLibtorch())
-  const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)))
   try {
     const find = createRequire(import.meta.url)('node-gyp-build') as (directory: string) => Native
     return translated(find(root))
   } catch (cause) {
-    throw error('ERR_ADDON', `The addon could not be loaded: ${messageOf(cause)}. Run: npm run provision`, { cause })
+    const words = messageOf(cause)
+    const remedy = linkerRemedy(words) || `Run: ${repairCommand()}`
+    throw error('ERR_ADDON', `The addon could not be loaded: ${words}. ${remedy}`, { cause })
   }
 }
 
