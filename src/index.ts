@@ -16,6 +16,7 @@ export {
   scoreTasks,
 } from './eval/index.ts'
 export { type ResolveOptions, resolveModel } from './hub/index.ts'
+export { type ProvisionOptions, provisionLibtorch as setup } from './libtorch/provision.ts'
 export { type BatchOptions, type BatchReply, DecodeBatch } from './model/decode-batch.ts'
 export type { FinishReason, GenerateOptions, Reply } from './model/generation.ts'
 export { disposeInputs, type Inputs } from './model/inputs.ts'
@@ -35,6 +36,8 @@ export { type ResizeOptions, resizeImage } from './model/processor/resize.ts'
 export { type ResizeLimits, smartResize } from './model/processor/smart-resize.ts'
 export { processVisionInfo, type VisionInfo } from './model/processor/vision-info.ts'
 export * as probe from './probe/index.ts'
+export { type Diagnosis, type DoctorOptions, doctor } from './setup/doctor.ts'
+export type { Finding } from './setup/findings.ts'
 export * as statistics from './statistics/index.ts'
 export {
   arange,

@@ -2,13 +2,16 @@ import { Command } from 'commander'
 import { version } from '../version.ts'
 import { captureCommand } from './capture.ts'
 import { demoCommand } from './demo.ts'
+import { doctorCommand } from './doctor.ts'
 import { evalCommand } from './eval.ts'
 import { exitCodes, report } from './failure.ts'
 import { generateCommand } from './generate.ts'
 import { initCommand } from './init.ts'
 import { inspectCommand } from './inspect.ts'
 import { interruption, listenForInterrupts } from './interrupt.ts'
+import { withLibtorch } from './libtorch.ts'
 import { probeCommand } from './probe.ts'
+import { setupCommand } from './setup.ts'
 import { worldCommand } from './world.ts'
 
 /** Every command of `frankentorch`. */
@@ -19,6 +22,8 @@ export function program(): Command {
     .option('--quiet', 'no progress and no notes on stderr')
     .addHelpText('after', '\nExit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.\nDocs: docs/cli.md')
   const commands = [
+    setupCommand,
+    doctorCommand,
     generateCommand,
     captureCommand,
     inspectCommand,
@@ -41,8 +46,8 @@ export async function main(arguments_: readonly string[]): Promise<number> {
   // Whoever reads our output may stop early (`| head`): that is no failure.
   process.stdout.on('error', (thrown: NodeJS.ErrnoException) => process.exit(thrown.code === 'EPIPE' ? 0 : 1))
   try {
-    await program().parseAsync(arguments_, { from: 'user' })
-    return interruption.aborted ? exitCodes.interrupted : exitCodes.done
+    await withLibtorch(() => program().parseAsync(arguments_, { from: 'user' }), arguments_.includes('--quiet'))
+    return interruption.aborted ? exitCodes.interrupted : Number(process.exitCode ?? exitCodes.done)
   } catch (thrown) {
     return report(thrown)
   }
