@@ -1,5 +1,5 @@
 // Builds the addon into build/Release and the preload stub into build/preload, incrementally.
-//   node scripts/build-native.mjs [LIBTORCH] [--no-rpath]
+//   node scripts/build-native.mjs [LIBTORCH]
 // LIBTORCH is a directory with lib/ and include/; by default what scripts/provision.mjs found or fetched.
 
 import { spawnSync } from 'node:child_process'
@@ -14,11 +14,9 @@ const build = path.join(root, 'build')
 const minimumCmake = [3, 25]
 
 try {
-  const args = process.argv.slice(2)
-  const libtorch = realpathSync(args.find((arg) => !arg.startsWith('-')) ?? (await located()))
-  const rpath = args.includes('--no-rpath') ? 'OFF' : 'ON'
+  const libtorch = realpathSync(process.argv[2] ?? (await located()))
   requireTools()
-  configure(libtorch, rpath)
+  configure(libtorch)
   compile()
 } catch (cause) {
   console.error(`build-native: ${cause.message}`)
@@ -75,9 +73,9 @@ function onPath(name) {
   })
 }
 
-function configure(libtorch, rpath) {
+function configure(libtorch) {
   const cache = path.join(build, 'CMakeCache.txt')
-  const wanted = { FRANKENTORCH_LIBTORCH: libtorch, FRANKENTORCH_RPATH: rpath, CMAKE_HOME_DIRECTORY: root }
+  const wanted = { FRANKENTORCH_LIBTORCH: libtorch, CMAKE_HOME_DIRECTORY: root }
   const found = existsSync(cache) ? readFileSync(cache, 'utf8') : ''
   const value = (name) => found.match(new RegExp(`^${name}:\\w+=(.*)$`, 'm'))?.[1]
   if (Object.keys(wanted).every((name) => value(name) === wanted[name])) return
@@ -85,8 +83,8 @@ function configure(libtorch, rpath) {
   if (found && value('CMAKE_HOME_DIRECTORY') !== root) rmSync(build, { recursive: true })
   console.log(`build-native: configuring for libtorch at ${libtorch}`)
   const cmakeJs = createRequire(import.meta.url).resolve('cmake-js/bin/cmake-js')
-  const defines = [`--CDFRANKENTORCH_LIBTORCH=${libtorch}`, `--CDFRANKENTORCH_RPATH=${rpath}`]
-  run('CMake configure', process.execPath, [cmakeJs, 'configure', '--log-level', 'error', ...defines])
+  const define = `--CDFRANKENTORCH_LIBTORCH=${libtorch}`
+  run('CMake configure', process.execPath, [cmakeJs, 'configure', '--log-level', 'error', define])
 }
 
 function compile() {
