@@ -1,0 +1,11 @@
+// require: the same as generate.mjs.
+const { VisionLanguageModel } = require('frankentorch')
+
+async function main() {
+  const model = await VisionLanguageModel.load(process.argv[2])
+  const { tokenIds } = await model.generate({ inputIds: [[65, 66, 67]] }, { maxNewTokens: 8 })
+  await model.dispose()
+  console.log(JSON.stringify(tokenIds))
+}
+
+main()
