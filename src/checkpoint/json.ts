@@ -27,8 +27,15 @@ export function parseJson(text: string): unknown {
   return value
 }
 
-/** The JSON object in `file`; `undefined` when the file does not exist, `code` when it holds something else. */
-export async function readJsonObject(file: string, code: ErrorCode): Promise<JsonObject | undefined> {
+/**
+ * The JSON object in `file`; `undefined` when the file does not exist, `code` when it holds something else, repeated keys and deep nesting
+ * included unless `repeatedKeys` allows them.
+ */
+export async function readJsonObject(
+  file: string,
+  code: ErrorCode,
+  { repeatedKeys = 'refuse' }: { repeatedKeys?: 'refuse' | 'allow' } = {},
+): Promise<JsonObject | undefined> {
   let text: string
   try {
     text = await readFile(file, 'utf8')
@@ -38,7 +45,7 @@ export async function readJsonObject(file: string, code: ErrorCode): Promise<Jso
   }
   let value: unknown
   try {
-    value = parseJson(text)
+    value = repeatedKeys === 'allow' ? JSON.parse(text) : parseJson(text)
   } catch (cause) {
     throw error(code, `${file} is not valid JSON: ${messageOf(cause)}`, { cause })
   }
