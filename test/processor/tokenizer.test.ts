@@ -99,7 +99,7 @@ describe('files', () => {
       ['tokenizer.json.decoder.type', 'WordPiece'],
     ],
     [
-      '{"model":{"type":"BPE","vocab":{"a":"0"},"merges":[]},"decoder":{"type":"ByteLevel"}}',
+      '{"model":{"type":"BPE","vocab":["a"],"merges":[]},"decoder":{"type":"ByteLevel"}}',
       ['a map from tokens to ids for .*tokenizer.json.model.vocab'],
     ],
     [

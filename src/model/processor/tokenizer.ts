@@ -55,13 +55,9 @@ export class Tokenizer {
     const config = (await readTokenizerConfig(directory)) ?? {}
     const { added_tokens } = check(TokenizerJson, json, file, 'ERR_TOKENIZER')
     const special = added_tokens.filter((token) => token.special).map((token) => token.id)
-    try {
-      const tokenizer = new HuggingFaceTokenizer(json, config)
-      requireIds(tokenizer.get_vocab(), file)
-      return new Tokenizer(tokenizer, new Set(special))
-    } catch (cause) {
-      throw error('ERR_TOKENIZER', `${file} is not a usable tokenizer: ${messageOf(cause)}`, { cause })
-    }
+    const tokenizer = tokenizerOf(json, config, file)
+    requireIds(tokenizer.model!.tokens_to_ids, file)
+    return new Tokenizer(tokenizer, new Set(special))
   }
 
   /** Number of tokens, added ones included. Embedding rows of a checkpoint are usually padded beyond it. */
@@ -115,11 +111,24 @@ export class Tokenizer {
   }
 }
 
+function tokenizerOf(json: JsonObject, config: JsonObject, file: string): HuggingFaceTokenizer {
+  try {
+    return new HuggingFaceTokenizer(json, config)
+  } catch (cause) {
+    throw error('ERR_TOKENIZER', `${file} is not a usable tokenizer: ${messageOf(cause)}`, { cause })
+  }
+}
+
 // On the library's map: walking the 150,000 entries of the file's object takes sixty times as long.
 function requireIds(vocabulary: ReadonlyMap<unknown, unknown>, file: string): void {
   for (const [token, id] of vocabulary) {
     if (!Number.isSafeInteger(id) || (id as number) < 0)
-      throw expected('a token id', `${file} model.vocab ${describe(token)}`, id, 'ERR_TOKENIZER')
+      throw expected(
+        'a map from tokens to ids',
+        `${file}.model.vocab`,
+        `${String(token)}: ${describe(id)}`,
+        'ERR_TOKENIZER',
+      )
   }
 }
 
