@@ -1,6 +1,7 @@
 #include "model/generation.h"
 
 #include "addon.h"
+#include "interventions.h"
 #include "loaded_model.h"
 #include "model_arguments.h"
 
@@ -49,16 +50,16 @@ void require_one_for_each_row(const std::vector<RowOptions>& options, const Inpu
        options.size());
 }
 
-// (model, inputs, rows: options of each, { swaps }, cancellation?, onToken?: (row, token) => void) -> Promise<{ rows,
-// timings }>. Aborted rows keep the tokens they have.
+// (model, inputs, rows: options of each, { interventions }, cancellation?, onToken?: (row, token) => void) -> Promise<{
+// rows, timings }>. Aborted rows keep the tokens they have.
 Napi::Value generate(Addon& addon, const Napi::CallbackInfo& info) {
   std::shared_ptr<Napi::FunctionReference> on_token;  // touched on the JavaScript thread only
   if (info[5].IsFunction())
     on_token = std::make_shared<Napi::FunctionReference>(Napi::Persistent(info[5].As<Napi::Function>()));
 
   auto converse = [&engine = addon.engine, loaded = unwrap<LoadedModel>(info[0], "model"), inputs = to_inputs(info[1]),
-                   options = to_row_options(info[2]), hooks = to_swaps(to_object(info[3], "options").Get("swaps")),
-                   on_token](Turn& turn) {
+                   options = to_row_options(info[2]),
+                   hooks = to_attachments(to_object(info[3], "options").Get("interventions")), on_token](Turn& turn) {
     require_one_for_each_row(options, inputs);
     Generation generation(loaded->model);
     Replies replies{std::vector<Reply>(options.size()), {}};
@@ -112,13 +113,13 @@ Napi::Value create_batch(Addon&, const Napi::CallbackInfo& info) {
   return wrap(info.Env(), std::make_shared<RunningBatch>(unwrap<LoadedModel>(info[0], "model")));
 }
 
-// (batch, inputs, rows: options of each, { swaps }, cancellation?) -> Promise<emitted>: the first token of every new
-// row
+// (batch, inputs, rows: options of each, { interventions }, cancellation?) -> Promise<emitted>: the first token of
+// every new row
 Napi::Value batch_join(Addon& addon, const Napi::CallbackInfo& info) {
   return addon.engine.run(
       info.Env(), to_cancellation(info[4]),
       [batch = unwrap<RunningBatch>(info[0], "batch"), inputs = to_inputs(info[1]), options = to_row_options(info[2]),
-       hooks = to_swaps(to_object(info[3], "options").Get("swaps"))](Turn& turn) {
+       hooks = to_attachments(to_object(info[3], "options").Get("interventions"))](Turn& turn) {
         require_one_for_each_row(options, inputs);
         return batch->generation.join(inputs, options, hooks, turn);
       },

@@ -1,25 +1,10 @@
 #include "model_arguments.h"
 
-#include "convert.h"
-#include "hooks/swap.h"
+#include "fields.h"
 #include "tensors.h"
 
 namespace frankentorch::binding {
 namespace {
-
-// Reads fields of one JavaScript object, naming them in errors.
-class Fields {
- public:
-  Fields(const Napi::Value& value, const char* name) : object_(to_object(value, name)) {}
-  Napi::Value get(const char* name) const { return object_.Get(name); }
-  int64_t integer(const char* name) const { return to_int(get(name), name); }
-  double number(const char* name) const { return to_double(get(name), name); }
-  bool flag(const char* name) const { return get(name).ToBoolean(); }
-  std::vector<int64_t> integers(const char* name) const { return to_ints(get(name), name); }
-
- private:
-  Napi::Object object_;
-};
 
 VisionConfig to_vision_config(const Napi::Value& value) {
   const Fields fields(value, "config.vision");
@@ -113,19 +98,6 @@ std::vector<RowOptions> to_row_options(const Napi::Value& value) {
     options.sampling.repetition_penalty = fields.number("repetitionPenalty");
     options.sampling.seed = static_cast<uint64_t>(fields.integer("seed"));
     return options;
-  });
-}
-
-std::vector<Attachment> to_swaps(const Napi::Value& value) {
-  return to_vector(value, "swaps", [](const Napi::Value& swap) {
-    const Fields fields(swap, "swap");
-    Swap::Options options;
-    options.positions = fields.integers("positions");
-    options.source_positions = fields.integers("sourcePositions");
-    options.resample = fields.flag("resample");
-    options.append_at_decode = fields.flag("append");
-    return Attachment{to_string(fields.get("point"), "point"),
-                      std::make_shared<Swap>(unwrap_tensor(fields.get("source")), std::move(options))};
   });
 }
 

@@ -5,7 +5,6 @@
 #include <memory>
 #include <vector>
 
-#include "hooks/attachments.h"
 #include "model/config.h"
 #include "model/generation.h"
 #include "model/inputs.h"
@@ -32,8 +31,5 @@ std::vector<FileSource> to_files(const Napi::Value& value);
 std::vector<ParameterSource> to_parameters(const Napi::Value& value);
 Inputs to_inputs(const Napi::Value& value);
 std::vector<RowOptions> to_row_options(const Napi::Value& value);
-
-// [{ point, source, positions, sourcePositions, resample, append }]
-std::vector<Attachment> to_swaps(const Napi::Value& value);
 
 }  // namespace frankentorch::binding

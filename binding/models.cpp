@@ -5,6 +5,7 @@
 #include "convert.h"
 #include "handle.h"
 #include "hooks/capture.h"
+#include "interventions.h"
 #include "loaded_model.h"
 #include "model/qwen2_5_vl.h"
 #include "model_arguments.h"
@@ -64,12 +65,12 @@ struct RowOutput {
   std::map<std::string, at::Tensor> captured;
 };
 
-// (model, inputs, { capture: points, swaps }, cancellation?) -> Promise<[{ logits, positionIds, captured }]>, one per
-// row
+// (model, inputs, { capture: points, interventions }, cancellation?) -> Promise<[{ logits, positionIds, captured }]>,
+// one per row
 Napi::Value forward(Addon& addon, const Napi::CallbackInfo& info) {
   const auto options = to_object(info[2], "options");
   auto attachments = std::make_shared<Attachments>();
-  for (const auto& swap : to_swaps(options.Get("swaps"))) attachments->attach(swap);
+  for (const auto& one : to_attachments(options.Get("interventions"))) attachments->attach(one);
   std::map<std::string, std::shared_ptr<Capture>> captures;
   to_vector(options.Get("capture"), "capture", [&](const Napi::Value& point) {
     const std::string name = to_string(point, "point");

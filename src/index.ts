@@ -20,7 +20,13 @@ export { type ProvisionOptions, provisionLibtorch as setup } from './libtorch/pr
 export { type BatchOptions, type BatchReply, DecodeBatch } from './model/decode-batch.ts'
 export type { FinishReason, GenerateOptions, Reply } from './model/generation.ts'
 export { disposeInputs, type Inputs } from './model/inputs.ts'
-export type { Intervention, SwapIntervention } from './model/interventions.ts'
+export {
+  interventionFromJson,
+  interventionHash,
+  interventionToJson,
+  type SerializedIntervention,
+} from './model/intervention-json.ts'
+export type { ChangeIntervention, Intervention } from './model/interventions.ts'
 export {
   type ForwardOptions,
   type ForwardOutput,
@@ -35,6 +41,7 @@ export { createProcessor, type Processor } from './model/processor/processor.ts'
 export { type ResizeOptions, resizeImage } from './model/processor/resize.ts'
 export { type ResizeLimits, smartResize } from './model/processor/smart-resize.ts'
 export { processVisionInfo, type VisionInfo } from './model/processor/vision-info.ts'
+export type { SwapIntervention } from './model/swap.ts'
 export * as probe from './probe/index.ts'
 export { type Diagnosis, type DoctorOptions, doctor } from './setup/doctor.ts'
 export type { Finding } from './setup/findings.ts'

@@ -72,6 +72,7 @@ export interface NativePatchOptions {
 }
 
 export interface NativeSwap {
+  kind: 'swap'
   point: string
   source: TensorHandle
   positions: readonly number[]
@@ -79,6 +80,31 @@ export interface NativeSwap {
   resample: boolean
   append: boolean
 }
+
+/** Rows count within the call; inside the vision tower there is one, 0. */
+export interface NativeChange {
+  kind: 'zero' | 'add' | 'replace' | 'scale' | 'noise' | 'skip'
+  point: string
+  steps: 'prefill' | 'decode' | 'all'
+  rows: readonly NativePositions[]
+  heads?: readonly number[]
+  tensor?: TensorHandle
+  /** The tensor's, as long as the value's. */
+  shape?: readonly number[]
+  factor?: number
+  standardDeviation?: number
+  seed?: number
+}
+
+/** Tokens of a row by absolute position: all from `first` on, or `positions`, for which the tensor may have `sources`. */
+export interface NativePositions {
+  row: number
+  first?: number
+  positions?: readonly number[]
+  sources?: readonly number[]
+}
+
+export type NativeIntervention = NativeSwap | NativeChange
 
 export interface NativeRowOptions {
   maxNewTokens: number
@@ -162,14 +188,14 @@ export interface Native {
   forward(
     model: ModelHandle,
     inputs: NativeInputs,
-    options: { capture: readonly string[]; swaps: readonly NativeSwap[] },
+    options: { capture: readonly string[]; interventions: readonly NativeIntervention[] },
     cancellation?: CancellationHandle,
   ): Promise<NativeForwardRow[]>
   generate(
     model: ModelHandle,
     inputs: NativeInputs,
     rows: readonly NativeRowOptions[],
-    options: { swaps: readonly NativeSwap[] },
+    options: { interventions: readonly NativeIntervention[] },
     cancellation?: CancellationHandle,
     onToken?: (row: number, token: number) => void,
   ): Promise<NativeReplies>
@@ -178,7 +204,7 @@ export interface Native {
     batch: BatchHandle,
     inputs: NativeInputs,
     rows: readonly NativeRowOptions[],
-    options: { swaps: readonly NativeSwap[] },
+    options: { interventions: readonly NativeIntervention[] },
     cancellation?: CancellationHandle,
   ): Promise<Emitted[]>
   batchStep(batch: BatchHandle, leaving: readonly number[]): Promise<Emitted[]>

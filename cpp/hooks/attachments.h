@@ -12,21 +12,32 @@
 
 namespace frankentorch {
 
+// Rows [first, end), in the numbering of groups.
+struct RowRange {
+  int64_t first = 0;
+  int64_t end = std::numeric_limits<int64_t>::max();
+  bool contains(int64_t row) const { return row >= first && row < end; }
+};
+
+// Whose value passes a point.
+struct Passage {
+  const Group* group;  // none inside the vision tower
+  RowRange attached;   // the rows that the hook was attached for
+};
+
 // Something attached to a point.
 class Hook {
  public:
   virtual ~Hook() = default;
 
   // `value` is [rows, tokens, ...], or [rows, heads, tokens, ...] inside attention, of one group; inside the vision
-  // tower it is [1, patches, ...] and there is no group. Returns what flows on.
-  virtual at::Tensor apply(at::Tensor value, const Group* group) = 0;
-};
+  // tower it is [1, patches, ...]. `input` is what its module was given, laid out alike; undefined where no module
+  // ends. Returns what flows on.
+  virtual at::Tensor apply(at::Tensor value, const Passage& passage, const at::Tensor& input) = 0;
 
-// Rows [first, end), in the numbering of groups.
-struct RowRange {
-  int64_t first = 0;
-  int64_t end = std::numeric_limits<int64_t>::max();
-  bool contains(int64_t row) const { return row >= first && row < end; }
+  // Whether the module need not be computed: all its output is to be its input, and no later token of these rows will
+  // ask for what it would have cached.
+  virtual bool skips(const Passage&) const { return false; }
 };
 
 // A hook and the point it goes to.
@@ -50,7 +61,8 @@ class Attachments : public Observer {
     batch_ = &batch;
     stage_ = stage;
   }
-  at::Tensor observe(const std::string& point, at::Tensor value, int64_t group) override;
+  at::Tensor observe(const std::string& point, at::Tensor value, int64_t group, const at::Tensor& input) override;
+  bool skips(const std::string& module) const override;
   bool wants(const std::string& point) const override { return hooks_.count(point) > 0; }
 
  private:
@@ -59,7 +71,9 @@ class Attachments : public Observer {
     RowRange rows;
   };
 
-  static at::Tensor run(const std::vector<Attached>& hooks, at::Tensor value, const Group& group, Stage stage);
+  at::Tensor run(const std::vector<Attached>& hooks, at::Tensor value, const Group& group,
+                 const at::Tensor& input) const;
+  bool looks_inside(const std::string& module) const;
 
   std::unordered_map<std::string, std::vector<Attached>> hooks_;
   const Batch* batch_ = nullptr;

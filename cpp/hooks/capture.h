@@ -12,7 +12,8 @@ namespace frankentorch {
 // keeps both, images first.
 class Capture : public Hook {
  public:
-  at::Tensor apply(at::Tensor value, const Group* group) override {
+  at::Tensor apply(at::Tensor value, const Passage& passage, const at::Tensor&) override {
+    const Group* group = passage.group;
     if (!group) {
       shared_ = shared_.defined() ? at::cat({shared_, value.detach()}, 1) : value.detach().clone();
       return value;

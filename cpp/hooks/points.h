@@ -19,8 +19,11 @@ class Observer {
   virtual void enter(const Batch& batch, Stage stage) = 0;
 
   // `value` is packed over all rows ([tokens, ...]) when `group` is negative, else it belongs to that group ([rows,
-  // heads, tokens, ...]).
-  virtual at::Tensor observe(const std::string& point, at::Tensor value, int64_t group) = 0;
+  // heads, tokens, ...]). Where it leaves a module, `input` is what the module was given; elsewhere it is undefined.
+  virtual at::Tensor observe(const std::string& point, at::Tensor value, int64_t group, const at::Tensor& input) = 0;
+
+  // Asked before a module is computed: whether its output will be its input, so that it need not be.
+  virtual bool skips(const std::string& module) const = 0;
 
   // Asked before a value is made that costs extra, such as attention weights.
   virtual bool wants(const std::string& point) const = 0;
@@ -38,7 +41,7 @@ class Points {
 
   at::Tensor operator()(std::string_view name, at::Tensor value) const {
     if (!observer_) return value;
-    return observer_->observe(path(name), std::move(value), group_);
+    return observer_->observe(path(name), std::move(value), group_, {});
   }
 
   bool watched(std::string_view name) const { return observer_ && observer_->wants(path(name)); }
@@ -47,7 +50,11 @@ class Points {
   template <class Module>
   at::Tensor through(std::string_view name, at::Tensor input, Module&& module) const {
     const Points here = in(name);
-    return here("", module(here(":input", std::move(input)), here));
+    if (!observer_) return module(input, here);
+    input = here(":input", std::move(input));
+    const std::string point = here.path("");
+    at::Tensor output = observer_->skips(point) ? input : module(input, here);
+    return observer_->observe(point, std::move(output), group_, input);
   }
 
  private:

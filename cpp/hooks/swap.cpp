@@ -36,7 +36,8 @@ Swap::Swap(const at::Tensor& source, Options options) : options_(std::move(optio
   if (available != count) source_ = resample_tokens(source_, count);
 }
 
-at::Tensor Swap::apply(at::Tensor value, const Group* group) {
+at::Tensor Swap::apply(at::Tensor value, const Passage& passage, const at::Tensor&) {
+  const Group* group = passage.group;
   if (!group->prefill) {
     if (!options_.append_at_decode) return value;
     return at::cat({value, source_.to(value.scalar_type()).expand({value.size(0), -1, -1, -1})}, 2);

@@ -21,7 +21,7 @@ class Swap : public Hook {
   // source: [1, kv_heads, tokens, head_dim] as captured at the same point
   Swap(const at::Tensor& source, Options options);
 
-  at::Tensor apply(at::Tensor value, const Group* group) override;
+  at::Tensor apply(at::Tensor value, const Passage& passage, const at::Tensor& input) override;
 
  private:
   Options options_;

@@ -11,7 +11,8 @@ class Collector : public Observer {
  public:
   void enter(const Batch&, Stage) override {}
   bool wants(const std::string&) const override { return true; }
-  at::Tensor observe(const std::string& point, at::Tensor value, int64_t group) override {
+  bool skips(const std::string&) const override { return false; }
+  at::Tensor observe(const std::string& point, at::Tensor value, int64_t group, const at::Tensor&) override {
     std::vector<int64_t> shape = value.sizes().vec();
     if (group < 0) shape.insert(shape.begin(), 1);  // one row
     points.push_back({point, std::move(shape)});

@@ -6,8 +6,8 @@ import {
   type BatchHandle,
   type Emitted,
   type NativeInputs,
+  type NativeIntervention,
   type NativeRowOptions,
-  type NativeSwap,
   native,
 } from '../native.ts'
 import { GenerateOptions, type Reply } from './generation.ts'
@@ -34,7 +34,7 @@ export interface PreparedPrompt {
   promptTokenIds: number[]
   inputs: NativeInputs
   rows: readonly NativeRowOptions[]
-  swaps: readonly NativeSwap[]
+  interventions: readonly NativeIntervention[]
   /** Drops the pixels, if they were made for this prompt. */
   release(): void
 }
@@ -127,9 +127,9 @@ export class DecodeBatch implements AsyncDisposable {
     const row = this.#waiting.shift()!
     const { signal } = row.options
     try {
-      const { inputs, rows, swaps } = row.prompt
+      const { inputs, rows, interventions } = row.prompt
       const emitted = await abortable(signal, (cancellation) =>
-        native().batchJoin(this.#handle, inputs, rows, { swaps }, cancellation),
+        native().batchJoin(this.#handle, inputs, rows, { interventions }, cancellation),
       )
       const id = emitted[0]!.row
       this.#running.set(id, row)

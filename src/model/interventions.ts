@@ -1,96 +1,61 @@
 import { z } from 'zod'
-import { check, expected } from '../check.ts'
-import type { ModelConfig } from '../checkpoint/config.ts'
-import { error } from '../errors.ts'
-import type { NativeSwap } from '../native.ts'
+import { check } from '../check.ts'
+import { floatingDtypes } from '../tensor/dtype.ts'
 import { Tensor } from '../tensor/tensor.ts'
-import { type Inputs, imagePositions } from './inputs.ts'
-import { selectPoints } from './selectors.ts'
+import { SwapForm, type SwapIntervention } from './swap.ts'
 
-/**
- * Visual-token swap (arXiv 2602.12395, functional localization): in the decoder layers `point` selects, the keys (after rotary) and values
- * at the image positions are replaced by those of another prompt in the prefill; generated tokens then attend to the replaced cache.
- */
-export interface SwapIntervention {
-  kind: 'swap'
-  /** Decoder layers, such as `language_model.layers[12:]`. */
-  point: string
-  positions: 'image'
-  /** `all` also appends the source's image tokens to the cache at every decoding step, as the published code does. */
-  steps: 'prefill' | 'all'
-  /** When the numbers of image tokens differ: resample linearly along tokens, or `ERR_GRID_MISMATCH`. Default false. */
-  resample?: boolean
-  /** The other prompt and its captured `….self_attn.key` and `….self_attn.value`, [1, kv_heads, tokens, head_dim]. */
-  source: { inputs: Inputs; keysValues: Record<string, Tensor> }
-}
+const Index = z.int().min(0)
+const Indices = z.array(Index).min(1)
 
-export type Intervention = SwapIntervention
-
-const Form = z.strictObject({
-  kind: z.literal('swap'),
+const where = {
+  /** Selector of points: see `model.points()`. */
   point: z.string(),
-  positions: z.literal('image'),
-  steps: z.enum(['prefill', 'all']),
-  resample: z.boolean().optional(),
-  source: z.strictObject({
-    inputs: z.custom<Inputs>(
-      (value) => Array.isArray((value as Inputs | undefined)?.inputIds),
-      'inputs of the processor',
-    ),
-    keysValues: z.record(z.string(), z.instanceof(Tensor)),
+  /** Tokens: of pictures, of the rest of the prompt, generated ones, or these, counted from the row's first token. */
+  positions: z.union([z.enum(['all', 'image', 'text', 'answer']), Indices]).default('all'),
+  /** The pass over the prompt, the passes over generated tokens, or both. */
+  steps: z.enum(['prefill', 'decode', 'all']).default('all'),
+  /** Rows of the call. */
+  rows: z.union([z.literal('all'), Indices]).default('all'),
+}
+
+// At `.self_attn.query`, `.key`, `.value`, `.weights` and `.heads`.
+const heads = { heads: z.union([z.literal('all'), Indices]).default('all') }
+
+// Of the value's shape or one that broadcasts to it; its tokens may also be those selected. See docs/interventions.md.
+const tensor = {
+  tensor: z
+    .instanceof(Tensor)
+    .refine(({ dtype }) => (floatingDtypes as readonly string[]).includes(dtype), 'a tensor of floats'),
+}
+
+const forms = {
+  zero: z.strictObject({ kind: z.literal('zero'), ...where, ...heads }),
+  add: z.strictObject({ kind: z.literal('add'), ...where, ...heads, ...tensor }),
+  replace: z.strictObject({ kind: z.literal('replace'), ...where, ...heads, ...tensor }),
+  scale: z.strictObject({ kind: z.literal('scale'), ...where, ...heads, factor: z.number() }),
+  /** Adds normal draws that depend on seed, point and position alone. */
+  noise: z.strictObject({
+    kind: z.literal('noise'),
+    ...where,
+    ...heads,
+    standardDeviation: z.number().min(0),
+    seed: Index.default(0),
   }),
-})
-
-/** Interventions as the engine attaches them: one point each, positions resolved for this prompt. */
-export function resolveInterventions(
-  interventions: readonly Intervention[],
-  inputs: Inputs,
-  context: { config: ModelConfig; points: readonly string[] },
-): NativeSwap[] {
-  return interventions.flatMap((intervention, index) =>
-    resolveSwap(check(Form, intervention, `interventions[${index}]`), inputs, context),
-  )
+  /** What leaves a layer is what entered it. */
+  skip: z.strictObject({ kind: z.literal('skip'), ...where }),
 }
 
-function resolveSwap(
-  swap: SwapIntervention,
-  inputs: Inputs,
-  { config, points }: { config: ModelConfig; points: readonly string[] },
-): NativeSwap[] {
-  const positions = imagePositions(config, onlyRow(inputs, 'inputs'))
-  const sourceIds = onlyRow(swap.source.inputs, 'source.inputs')
-  const sourcePositions = imagePositions(config, sourceIds)
-  const layers = selectPoints([swap.point], { names: points, numHiddenLayers: config.numHiddenLayers })
-  return layers.flatMap((layer) =>
-    ['key', 'value'].map((tensor) => {
-      const point = `${layer}.self_attn.${tensor}`
-      const source = swap.source.keysValues[point]
-      if (!points.includes(point))
-        throw error(
-          'ERR_UNKNOWN_POINT',
-          `Expected decoder layers for point of a swap but '${swap.point}' selects ${layer}`,
-        )
-      if (!source)
-        throw error(
-          'ERR_INVALID_ARGUMENT',
-          `Expected a captured ${point} in source.keysValues of a swap but received none`,
-        )
-      const shape = [1, config.numKeyValueHeads, sourceIds.length, config.headDim]
-      if (String(source.shape) !== String(shape))
-        throw expected(`shape [${shape.join(', ')}]`, `${point} of a swap's source`, source.shape, 'ERR_SHAPE_MISMATCH')
-      return {
-        point,
-        source: source.handle,
-        positions,
-        sourcePositions,
-        resample: swap.resample ?? false,
-        append: swap.steps === 'all',
-      }
-    }),
-  )
-}
+const kinds = ['zero', 'add', 'replace', 'scale', 'noise', 'skip', 'swap'] as const
 
-function onlyRow(inputs: Inputs, name: string): readonly number[] {
-  if (inputs.inputIds.length === 1) return inputs.inputIds[0]!
-  throw error('ERR_INVALID_ARGUMENT', `Expected one row for ${name} of a swap but received ${inputs.inputIds.length}`)
+/** A change of what passes a point, with its defaults. */
+export type Change = z.output<(typeof forms)[keyof typeof forms]>
+export type ChangeIntervention = z.input<(typeof forms)[keyof typeof forms]>
+
+/** Plain data: what is changed, at which points, for which rows, positions, steps and heads. */
+export type Intervention = ChangeIntervention | SwapIntervention
+
+/** An intervention with its defaults filled in. Throws `ERR_INVALID_ARGUMENT` or `ERR_UNKNOWN_OPTION`. */
+export function checkIntervention(value: unknown, name = 'intervention'): Change | SwapIntervention {
+  const { kind } = check(z.looseObject({ kind: z.enum(kinds) }), value, name)
+  return kind === 'swap' ? check(SwapForm, value, name) : check(forms[kind] as z.ZodType<Change>, value, name)
 }

@@ -12,9 +12,10 @@ import { Tensor } from '../tensor/tensor.ts'
 import { type BatchOptions, DecodeBatch, type PreparedPrompt } from './decode-batch.ts'
 import { GenerateOptions, type Reply, rowOptions } from './generation.ts'
 import { checkedGrids, disposeInputs, type Inputs, nativeInputs } from './inputs.ts'
-import { type Intervention, resolveInterventions } from './interventions.ts'
+import type { Intervention } from './interventions.ts'
 import type { Message } from './processor/messages.ts'
 import { createProcessor, type Processor } from './processor/processor.ts'
+import { type PointInfo, resolveInterventions } from './resolve-interventions.ts'
 import { selectPoints } from './selectors.ts'
 import { TokenQueue } from './token-queue.ts'
 
@@ -48,11 +49,7 @@ export interface ForwardOutput {
   captured: Record<string, Tensor>
 }
 
-export interface PointInfo {
-  name: string
-  /** For one row; -1 where it is a number of tokens or patches. */
-  shape: number[]
-}
+export type { PointInfo }
 
 /**
  * A Qwen2.5-VL (or Qwen2) checkpoint in the engine. All its work runs on one native thread, in the order of the calls; JavaScript only
@@ -202,11 +199,15 @@ export class VisionLanguageModel implements AsyncDisposable {
   async forwardBatch(inputs: Inputs, options: ForwardOptions = {}): Promise<ForwardOutput[]> {
     const { capture, interventions, signal } = check(ForwardOptions, options)
     const handle = this.#live()
-    const points = this.#pointNames()
+    const names = this.#points.map(({ name }) => name)
     const checked = nativeInputs(this.config, inputs)
     const attached = {
-      capture: selectPoints(capture, { names: points, numHiddenLayers: this.config.numHiddenLayers }),
-      swaps: resolveInterventions(interventions, inputs, { config: this.config, points }),
+      capture: selectPoints(capture, { names, numHiddenLayers: this.config.numHiddenLayers }),
+      interventions: resolveInterventions(interventions, inputs, {
+        config: this.config,
+        points: this.#points,
+        newTokens: 0,
+      }),
     }
     const rows = await abortable(signal, (cancellation) => native().forward(handle, checked, attached, cancellation))
     return rows.map(({ logits, positionIds, captured }) => ({
@@ -235,10 +236,6 @@ export class VisionLanguageModel implements AsyncDisposable {
   #live(): ModelHandle {
     if (this.#disposed) throw error('ERR_DISPOSED', `The model ${path.basename(this.directory)} was disposed`)
     return this.#handle
-  }
-
-  #pointNames(): string[] {
-    return this.#points.map(({ name }) => name)
   }
 
   // Inputs made here from messages are disposed here; those a caller made are the caller's.
@@ -307,8 +304,8 @@ export class VisionLanguageModel implements AsyncDisposable {
   #engineArguments(inputs: Inputs, options: z.output<typeof GenerateOptions>) {
     const checked = nativeInputs(this.config, inputs)
     const rows = rowOptions(options, this.generationConfig, inputs.inputIds.length)
-    const context = { config: this.config, points: this.#pointNames() }
-    return { inputs: checked, rows, swaps: resolveInterventions(options.interventions, inputs, context) }
+    const context = { config: this.config, points: this.#points, newTokens: options.maxNewTokens }
+    return { inputs: checked, rows, interventions: resolveInterventions(options.interventions, inputs, context) }
   }
 
   async #generate(
@@ -317,10 +314,10 @@ export class VisionLanguageModel implements AsyncDisposable {
     onToken?: (row: number, token: number) => void,
   ): Promise<NativeReplies> {
     const handle = this.#live()
-    const { inputs: checked, rows, swaps } = this.#engineArguments(inputs, options)
+    const { inputs: checked, rows, interventions } = this.#engineArguments(inputs, options)
     try {
       return await abortable(options.signal, (cancellation) =>
-        native().generate(handle, checked, rows, { swaps }, cancellation, onToken),
+        native().generate(handle, checked, rows, { interventions }, cancellation, onToken),
       )
     } catch (thrown) {
       // The engine hands over the tokens of a generation that was aborted; one that never began has none.

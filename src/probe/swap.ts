@@ -1,9 +1,9 @@
 import { error } from '../errors.ts'
 import { disposeInputs, type Inputs } from '../model/inputs.ts'
-import type { SwapIntervention } from '../model/interventions.ts'
 import type { VisionLanguageModel } from '../model/model.ts'
 import type { ImageSource } from '../model/processor/image-source.ts'
 import type { Content } from '../model/processor/messages.ts'
+import type { SwapIntervention } from '../model/swap.ts'
 
 /** What a swap takes from the source image: keys after rotary and values of every decoder layer, over the whole prompt. */
 export type SwapSource = SwapIntervention['source'] & Disposable

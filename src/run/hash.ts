@@ -2,30 +2,15 @@ import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { hashJson } from '../canonical-json.ts'
+
+export { canonicalJson, hashBytes, hashJson } from '../canonical-json.ts'
 
 /** SHA-256 of a file's bytes in hexadecimal, streamed. */
 export async function hashFile(path: string | URL, signal?: AbortSignal): Promise<string> {
   const hash = createHash('sha256')
   for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20, signal })) hash.update(chunk)
   return hash.digest('hex')
-}
-
-export function hashBytes(bytes: Uint8Array | Uint8ClampedArray): string {
-  return createHash('sha256').update(bytes).digest('hex')
-}
-
-/** SHA-256 of the canonical JSON of `value`: keys sorted at every depth, no white space. */
-export function hashJson(value: unknown): string {
-  return hashBytes(Buffer.from(canonicalJson(value)))
-}
-
-/** JSON with keys sorted at every depth, no white space. */
-export function canonicalJson(value: unknown): string {
-  return JSON.stringify(value, (_key, inner: unknown) =>
-    typeof inner === 'object' && inner !== null && !Array.isArray(inner)
-      ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0)))
-      : inner,
-  )
 }
 
 // What decides a checkpoint's answers: weights, configuration, tokenizer, template. README and licence do not.

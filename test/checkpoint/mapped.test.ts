@@ -19,7 +19,7 @@ async function load({ config, files, entries }: Checkpoint) {
 }
 
 async function logits(model: Awaited<ReturnType<typeof load>>) {
-  const [row] = await native().forward(model, { inputIds: [[1, 2, 3]] }, { capture: [], swaps: [] })
+  const [row] = await native().forward(model, { inputIds: [[1, 2, 3]] }, { capture: [], interventions: [] })
   return await native().tensorData(row!.logits.handle)
 }
 

@@ -67,7 +67,7 @@ describe('a generation', () => {
     const row = { maxNewTokens: 500, stopIds: [], temperature: 0, topP: 1, topK: 0, repetitionPenalty: 1, seed: 0 }
     const handle = await nativeModel()
     let seen = 0
-    const { rows } = await native().generate(handle, prompt, [row], { swaps: [] }, cancellation, () => {
+    const { rows } = await native().generate(handle, prompt, [row], { interventions: [] }, cancellation, () => {
       if (++seen === 5) native().cancel(cancellation)
     })
     await native().disposeModel(handle)

@@ -39,16 +39,25 @@ export interface SwapCase {
   compat: Greedy[]
 }
 
+/** Replies with a part left out, by `layer_i`, `attention_i`, `mlp_i` or `head_i_h`; `baseline` has all parts. */
+export interface AblationCase {
+  case: string
+  repetition_penalty: number
+  replies: Record<string, Greedy>
+}
+
 interface Manifest {
   cases: Record<string, Omit<Case, 'name'>>
   batches: string[][]
   swaps: Record<string, Omit<SwapCase, 'name'>>
+  ablations: Record<string, AblationCase>
 }
 
 const manifest = readJson<Manifest>('cases.json')
 
 export const cases: Case[] = named(manifest.cases)
 export const swaps: SwapCase[] = named(manifest.swaps)
+export const ablations: AblationCase[] = Object.values(manifest.ablations)
 export const batches: Case[][] = manifest.batches.map((names) => names.map(caseNamed))
 
 export function caseNamed(name: string): Case {

@@ -1,14 +1,13 @@
 import { afterAll, expect, test } from 'vitest'
 import type { Greedy } from './cases.ts'
 
-const nearTie = 1e-3
 const mostCut = 0.05
 
 /**
  * Compares greedy tokens up to the first one that led by less than a near-tie; what follows is cut. Adds a last test that fails
  * when more than a twentieth was cut, and prints how many were.
  */
-export function tokenComparison(file: string) {
+export function tokenComparison(file: string, nearTie = 1e-3) {
   let compared = 0
   let cut = 0
   return {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { disposeInputs } from '../../src/model/inputs.ts'
-import type { SwapIntervention } from '../../src/model/interventions.ts'
 import type { VisionLanguageModel } from '../../src/model/model.ts'
+import type { SwapIntervention } from '../../src/model/swap.ts'
 import { inputsOf, readTensors, type SwapCase, swaps } from './cases.ts'
 import { fixtureModels } from './models.ts'
 import { tokenComparison } from './near-ties.ts'

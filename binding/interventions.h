@@ -1,0 +1,14 @@
+#pragma once
+
+#include <napi.h>
+
+#include <vector>
+
+#include "hooks/attachments.h"
+
+namespace frankentorch::binding {
+
+// What src/model makes of a list of interventions, each for one point: { kind, point, … }.
+std::vector<Attachment> to_attachments(const Napi::Value& value);
+
+}  // namespace frankentorch::binding

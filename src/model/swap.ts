@@ -1,0 +1,85 @@
+import { z } from 'zod'
+import { expected } from '../check.ts'
+import type { ModelConfig } from '../checkpoint/config.ts'
+import { error } from '../errors.ts'
+import type { NativeSwap } from '../native.ts'
+import { Tensor } from '../tensor/tensor.ts'
+import { type Inputs, imagePositions } from './inputs.ts'
+import { selectPoints } from './selectors.ts'
+
+/**
+ * Visual-token swap (arXiv 2602.12395, functional localization): in the decoder layers `point` selects, the keys (after rotary) and values
+ * at the image positions are replaced by those of another prompt in the prefill; generated tokens then attend to the replaced cache.
+ */
+export interface SwapIntervention {
+  kind: 'swap'
+  /** Decoder layers, such as `language_model.layers[12:]`. */
+  point: string
+  positions: 'image'
+  /** `all` also appends the source's image tokens to the cache at every decoding step, as the published code does. */
+  steps: 'prefill' | 'all'
+  /** When the numbers of image tokens differ: resample linearly along tokens, or `ERR_GRID_MISMATCH`. Default false. */
+  resample?: boolean
+  /** The other prompt and its captured `….self_attn.key` and `….self_attn.value`, [1, kv_heads, tokens, head_dim]. */
+  source: { inputs: Inputs; keysValues: Record<string, Tensor> }
+}
+
+export const SwapForm = z.strictObject({
+  kind: z.literal('swap'),
+  point: z.string(),
+  positions: z.literal('image'),
+  steps: z.enum(['prefill', 'all']),
+  resample: z.boolean().optional(),
+  source: z.strictObject({
+    inputs: z.custom<Inputs>(
+      (value) => Array.isArray((value as Inputs | undefined)?.inputIds),
+      'inputs of the processor',
+    ),
+    keysValues: z.record(z.string(), z.instanceof(Tensor)),
+  }),
+})
+
+/** A swap as the engine attaches it: keys and values of every layer, positions resolved for this prompt. */
+export function resolveSwap(
+  swap: SwapIntervention,
+  inputs: Inputs,
+  { config, points }: { config: ModelConfig; points: readonly string[] },
+): NativeSwap[] {
+  const positions = imagePositions(config, onlyRow(inputs, 'inputs'))
+  const sourceIds = onlyRow(swap.source.inputs, 'source.inputs')
+  const sourcePositions = imagePositions(config, sourceIds)
+  const layers = selectPoints([swap.point], { names: points, numHiddenLayers: config.numHiddenLayers })
+  return layers.flatMap((layer) =>
+    ['key', 'value'].map((tensor) => {
+      const point = `${layer}.self_attn.${tensor}`
+      const source = swap.source.keysValues[point]
+      if (!points.includes(point))
+        throw error(
+          'ERR_UNKNOWN_POINT',
+          `Expected decoder layers for point of a swap but '${swap.point}' selects ${layer}`,
+        )
+      if (!source)
+        throw error(
+          'ERR_INVALID_ARGUMENT',
+          `Expected a captured ${point} in source.keysValues of a swap but received none`,
+        )
+      const shape = [1, config.numKeyValueHeads, sourceIds.length, config.headDim]
+      if (String(source.shape) !== String(shape))
+        throw expected(`shape [${shape.join(', ')}]`, `${point} of a swap's source`, source.shape, 'ERR_SHAPE_MISMATCH')
+      return {
+        kind: 'swap',
+        point,
+        source: source.handle,
+        positions,
+        sourcePositions,
+        resample: swap.resample ?? false,
+        append: swap.steps === 'all',
+      }
+    }),
+  )
+}
+
+function onlyRow(inputs: Inputs, name: string): readonly number[] {
+  if (inputs.inputIds.length === 1) return inputs.inputIds[0]!
+  throw error('ERR_INVALID_ARGUMENT', `Expected one row for ${name} of a swap but received ${inputs.inputIds.length}`)
+}
