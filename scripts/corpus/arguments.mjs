@@ -99,7 +99,7 @@ export const argumentCases = [
   call('generate', 'of nothing', 'messages', 'ERR_MESSAGES'),
   call('generate', 'of two rows', 'generateIds', invalid, { inputIds: [[1], [2]] }),
   call('generate', 'with an intervention of another kind', 'interventions[0].kind', invalid, ids, {
-    interventions: [{ kind: 'zero', point: 'language_model.layers.0' }],
+    interventions: [{ kind: 'twist', point: 'language_model.layers.0' }],
   }),
   call('generate', 'with an intervention that is null', 'interventions[0]', invalid, ids, { interventions: [null] }),
   call('forward', 'with an unknown option', "'captures'", 'ERR_UNKNOWN_OPTION', ids, { captures: [] }),
