@@ -13,9 +13,10 @@ import { build } from 'esbuild'
 const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)))
 const dist = path.join(root, 'dist')
 const bundle = path.join(dist, 'bundle')
+const manifest = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8'))
 
-// Native or large, and loaded at first use; the others are needed by every import, or are ES modules that `require` cannot load.
-const external = ['sharp', 'piscina', 'vega', 'vega-lite', '@cortex-js/compute-engine', 'node-gyp-build', 'yauzl']
+// Loaded at first use, by `import()` where they are ES modules; what is left is needed by every import, and quicker to load from one file.
+const external = Object.keys(manifest.dependencies).filter((name) => !/^(zod|@huggingface\/)/.test(name))
 
 // Each module keeps its place in dist/: from there it finds package.json, the addon and its workers.
 const places = {
@@ -30,6 +31,14 @@ const places = {
   },
 }
 
+// zod's own messages never leave check.ts, so 50 translations of them need not be parsed at every import.
+const english = {
+  name: 'english',
+  setup({ onLoad }) {
+    onLoad({ filter: /zod\/v4\/locales\/index\.js$/ }, () => ({ contents: "export { default as en } from './en.js'" }))
+  },
+}
+
 rmSync(bundle, { recursive: true, force: true })
 const { metafile } = await build({
   absWorkingDir: root,
@@ -40,7 +49,7 @@ const { metafile } = await build({
   target: 'node20.17',
   format: 'cjs',
   external,
-  plugins: [places],
+  plugins: [places, english],
   metafile: true,
   logLevel: 'warning',
 })

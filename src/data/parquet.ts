@@ -1,11 +1,4 @@
-import {
-  type AsyncBuffer,
-  asyncBufferFromFile,
-  type FileMetaData,
-  parquetMetadataAsync,
-  parquetReadObjects,
-} from 'hyparquet'
-import { compressors } from 'hyparquet-compressors'
+import type { AsyncBuffer, FileMetaData } from 'hyparquet'
 import { error, messageOf } from '../errors.ts'
 import type { Row } from './row.ts'
 
@@ -24,6 +17,7 @@ export async function* readParquet(path: string, { images }: { images: boolean }
 }
 
 async function open(path: string): Promise<{ file: AsyncBuffer; metadata: FileMetaData }> {
+  const { asyncBufferFromFile, parquetMetadataAsync } = await import('hyparquet')
   try {
     const file = await asyncBufferFromFile(path)
     return { file, metadata: await parquetMetadataAsync(file) }
@@ -41,6 +35,8 @@ interface Range {
 }
 
 async function rows(path: string, range: Range): Promise<Record<string, unknown>[]> {
+  const { parquetReadObjects } = await import('hyparquet')
+  const { compressors } = await import('hyparquet-compressors')
   try {
     // with its default, utf8: true, hyparquet decodes the bytes of an embedded image as text and corrupts them
     return await parquetReadObjects({ ...range, compressors, utf8: false })

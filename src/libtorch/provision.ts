@@ -17,7 +17,6 @@ import {
 } from './locate.ts'
 import type { PipOptions } from './pip.ts'
 import { release as pinned, type Release, setupCommand } from './release.ts'
-import { unpackWheel } from './unpack.ts'
 import { obtainWheel } from './wheel.ts'
 
 export interface ProvisionOptions {
@@ -67,6 +66,7 @@ export async function provisionLibtorch(options: ProvisionOptions = {}): Promise
 async function fetchWheel(directory: string, release: Release, options: ProvisionOptions): Promise<void> {
   const cache = path.dirname(directory)
   const wheel = await obtainWheel(cache, release, options)
+  const { unpackWheel } = await import('./unpack.ts')
   options.report?.(`unpacking to ${directory}`)
   const { version, variant, sha256 } = release
   await install(directory, { version, variant, wheel: release.wheel, sha256 }, async (temporary) => {
