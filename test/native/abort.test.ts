@@ -135,7 +135,7 @@ describe('loading', () => {
   })
 
   test('aborted on the way leaves no model behind', async () => {
-    const before = memory()
+    const { models } = memory()
     // Behind this the load waits in the queue, so the signal finds it whatever the machine.
     const busy = model.generate(prompt, { maxNewTokens: 30 })
     const abort = new AbortController()
@@ -144,7 +144,7 @@ describe('loading', () => {
     abort.abort()
     expect((await loading).code).toBe('ERR_ABORTED')
     await busy
-    expect(memory()).toEqual(before)
+    expect(memory().models).toBe(models)
   })
 
   test('is aborted between two parameters', async () => {
