@@ -18,6 +18,7 @@ export {
 export { type ResolveOptions, resolveModel } from './hub/index.ts'
 export { type ProvisionOptions, provisionLibtorch as setup } from './libtorch/provision.ts'
 export { type BatchOptions, type BatchReply, DecodeBatch } from './model/decode-batch.ts'
+export type { FreezeOptions, ParameterCount, Trainable } from './model/freezing.ts'
 export type { FinishReason, GenerateOptions, Reply } from './model/generation.ts'
 export { disposeInputs, type Inputs } from './model/inputs.ts'
 export {
@@ -34,6 +35,7 @@ export {
   type PointInfo,
   VisionLanguageModel,
 } from './model/model.ts'
+export type { ParameterInfo } from './model/parameters.ts'
 export { decodeImage, type RgbImage } from './model/processor/image.ts'
 export type { ImageOptions, ImageSource, RawImage } from './model/processor/image-source.ts'
 export type { Content, Message } from './model/processor/messages.ts'

@@ -10,13 +10,15 @@ import { abortable, type ModelHandle, type NativeReplies, native, requireNotAbor
 import { type FloatingDtype, floatingDtypes } from '../tensor/dtype.ts'
 import { Tensor } from '../tensor/tensor.ts'
 import { type BatchOptions, DecodeBatch, type PreparedPrompt } from './decode-batch.ts'
+import { type FreezeOptions, Freezing, type Trainable } from './freezing.ts'
 import { GenerateOptions, type Reply, rowOptions } from './generation.ts'
 import { checkedGrids, disposeInputs, type Inputs, nativeInputs } from './inputs.ts'
 import type { Intervention } from './interventions.ts'
+import { type Parameter, type ParameterInfo, parametersOf } from './parameters.ts'
 import type { Message } from './processor/messages.ts'
 import { createProcessor, type Processor } from './processor/processor.ts'
 import { type PointInfo, resolveInterventions } from './resolve-interventions.ts'
-import { selectPoints } from './selectors.ts'
+import { selectParameters, selectPoints } from './selectors.ts'
 import { TokenQueue } from './token-queue.ts'
 
 const LoadOptions = z.strictObject({
@@ -66,6 +68,8 @@ export class VisionLanguageModel implements AsyncDisposable {
 
   readonly #handle: ModelHandle
   readonly #points: readonly PointInfo[]
+  readonly #parameters: readonly Parameter[]
+  readonly #freezing: Freezing
   #disposed = false
 
   private constructor(
@@ -81,6 +85,8 @@ export class VisionLanguageModel implements AsyncDisposable {
     this.device = native.device
     this.#handle = native.handle
     this.#points = native.points
+    this.#parameters = parametersOf(checkpoint, native.dtype)
+    this.#freezing = new Freezing(this.#parameters, checkpoint.config.numHiddenLayers)
   }
 
   /**
@@ -114,6 +120,38 @@ export class VisionLanguageModel implements AsyncDisposable {
   /** Every named point of a forward pass, in the order in which values pass them. */
   points(): PointInfo[] {
     return this.#points.map(({ name, shape }) => ({ name, shape: [...shape] }))
+  }
+
+  /** The parameters a selector names, or all, in the order of the module tree. Throws the errors of `freeze`. */
+  parameters(selector?: string): ParameterInfo[] {
+    const names = this.#parameters.map(({ name }) => name)
+    const context = { names, numHiddenLayers: this.config.numHiddenLayers }
+    const chosen = new Set(selector === undefined ? names : selectParameters([selector], context))
+    return this.#parameters
+      .filter(({ name }) => chosen.has(name))
+      .map((parameter) => ({
+        ...parameter,
+        shape: [...parameter.shape],
+        trainable: !this.#freezing.isFrozen(parameter.name),
+      }))
+  }
+
+  /**
+   * Keeps training from changing what `selectors` name (a path means everything under it; `early`, `middle`, `late` are the thirds or what `cuts` make of
+   * the decoder; `vision`, `projector`, `embeddings`) and returns the names. Throws `ERR_UNKNOWN_PARAMETER`, `ERR_UNKNOWN_LAYER` or `ERR_INVALID_ARGUMENT`.
+   */
+  freeze(selectors: string | readonly string[], options: FreezeOptions = {}): string[] {
+    return this.#freezing.freeze(selectors, options)
+  }
+
+  /** Lets training change them again. */
+  unfreeze(selectors: string | readonly string[], options: FreezeOptions = {}): string[] {
+    return this.#freezing.unfreeze(selectors, options)
+  }
+
+  /** How much of the model training may change, in all and block by block. */
+  trainable(): Trainable {
+    return this.#freezing.trainable()
   }
 
   /**

@@ -1,4 +1,6 @@
-import { error } from '../errors.ts'
+import { z } from 'zod'
+import { check } from '../check.ts'
+import { type ErrorCode, error } from '../errors.ts'
 
 /** Aliases for parts of a model with `n` decoder layers; `early | middle | late` are its thirds, or what two cuts make of it. */
 function aliases(layers: number, [a, b]: readonly [number, number]): Record<string, string[]> {
@@ -20,22 +22,62 @@ export interface SelectorContext {
   cuts?: readonly [number, number]
 }
 
+/** What `cuts` may be in a model with `layers` decoder layers. */
+export function cutsOf(layers: number) {
+  const cut = z.int().min(0).max(layers)
+  return z.tuple([cut, cut]).refine(([a, b]) => a <= b, 'two ascending layers')
+}
+
 /**
  * The points `selectors` name, in the model's order and each once. A selector is a module path in which `[a:b]` is a half-open range as in
  * Python, `[i]` one index, `*` any one segment and `**` any number of them; a leading `model.` is accepted, `:input` names what goes
  * into the module. Throws `ERR_UNKNOWN_POINT` for a selector that matches nothing, `ERR_UNKNOWN_LAYER` for an index beyond the model.
  */
 export function selectPoints(selectors: readonly string[], context: SelectorContext): string[] {
+  return select(selectors, context, points)
+}
+
+/**
+ * The parameters `selectors` name, in the same language: a path means everything under it, so `visual` is the vision tower with its projector.
+ * Throws `ERR_UNKNOWN_PARAMETER` for a selector that matches nothing (a tied `lm_head.weight` is none), `ERR_UNKNOWN_LAYER` for an index beyond the model.
+ */
+export function selectParameters(selectors: readonly string[], context: SelectorContext): string[] {
+  return select(selectors, context, parameters)
+}
+
+interface Names {
+  matches(pattern: string, name: string, sizes: ReadonlyMap<string, number>): boolean
+  unknown: ErrorCode
+  what: string
+  listed: string
+}
+
+const points: Names = {
+  matches: matchesPoint,
+  unknown: 'ERR_UNKNOWN_POINT',
+  what: 'point',
+  listed: 'model.points()',
+}
+
+const parameters: Names = {
+  matches: (pattern, name, sizes) => matches(segments(pattern), name.split('.'), '', sizes, true),
+  unknown: 'ERR_UNKNOWN_PARAMETER',
+  what: 'parameter',
+  listed: 'model.parameters()',
+}
+
+function select(selectors: readonly string[], context: SelectorContext, kind: Names): string[] {
   const { names, numHiddenLayers: n } = context
-  const known = aliases(n, context.cuts ?? [Math.floor(n / 3), Math.floor((2 * n) / 3)])
+  const cuts = context.cuts && check(cutsOf(n), context.cuts, 'cuts')
+  const known = aliases(n, cuts ?? [Math.floor(n / 3), Math.floor((2 * n) / 3)])
   const sizes = indexCounts(names)
   const chosen = new Set<string>()
   for (const selector of selectors) {
     const patterns = known[selector] ?? [selector.replace(/^model\./, '')]
     for (const pattern of patterns) {
-      const matches = names.filter((name) => matchesPoint(pattern, name, sizes))
-      if (matches.length === 0) throw unknownPoint(selector, pattern, context, sizes)
-      for (const name of matches) chosen.add(name)
+      const matching = names.filter((name) => kind.matches(pattern, name, sizes))
+      if (matching.length === 0) throw unknown(selector, pattern, context, sizes, kind)
+      for (const name of matching) chosen.add(name)
     }
   }
   return names.filter((name) => chosen.has(name))
@@ -52,15 +94,17 @@ function matches(
   name: readonly string[],
   prefix: string,
   sizes: ReadonlyMap<string, number>,
+  orUnder = false,
 ): boolean {
   const [first, ...rest] = pattern
-  if (first === undefined) return name.length === 0
+  if (first === undefined) return orUnder || name.length === 0
   if (first === '**') {
-    return name.some((_, i) => matches(rest, name.slice(i), join(prefix, name.slice(0, i)), sizes)) || rest.length === 0
+    const below = (i: number) => matches(rest, name.slice(i), join(prefix, name.slice(0, i)), sizes, orUnder)
+    return rest.length === 0 || name.some((_, i) => below(i))
   }
   const [head, ...tail] = name
   if (head === undefined || !matchesSegment(first, head, sizes.get(prefix) ?? 0)) return false
-  return matches(rest, tail, join(prefix, [head]), sizes)
+  return matches(rest, tail, join(prefix, [head]), sizes, orUnder)
 }
 
 function matchesSegment(pattern: string, segment: string, size: number): boolean {
@@ -104,12 +148,19 @@ function indexCounts(names: readonly string[]): Map<string, number> {
   return sizes
 }
 
-function unknownPoint(
+function unknown(
   selector: string,
   pattern: string,
-  context: SelectorContext,
+  { names }: SelectorContext,
   sizes: ReadonlyMap<string, number>,
+  kind: Names,
 ): Error {
+  if (kind === parameters && /^lm_head(\.weight)?$/.test(pattern)) {
+    return error(
+      kind.unknown,
+      'lm_head.weight is tied to language_model.embed_tokens.weight in this model and no parameter of its own: name that one',
+    )
+  }
   const layer = /^language_model\.layers(?:\.|\[)(-?\d+)/.exec(pattern)
   const count = sizes.get('language_model.layers') ?? 0
   if (layer && Math.abs(Number(layer[1])) >= count) {
@@ -118,10 +169,9 @@ function unknownPoint(
       `Layer ${layer[1]} of '${selector}' does not exist: the decoder has layers 0 to ${count - 1}`,
     )
   }
-  const near = nearest(pattern, context.names)
   return error(
-    'ERR_UNKNOWN_POINT',
-    `'${selector}' matches no point of the model; nearest is '${near}' (model.points() lists them all)`,
+    kind.unknown,
+    `'${selector}' matches no ${kind.what} of the model; nearest is '${nearest(pattern, names)}' (${kind.listed} lists them all)`,
   )
 }
 
