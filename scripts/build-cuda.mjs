@@ -1,5 +1,5 @@
 // Builds the addon against a CUDA libtorch: Python's torch with NVIDIA's libraries from pip, in a virtual environment, and our sources against it.
-// Compiles, links and loads without a GPU; not tested on one yet.
+// Needs no GPU: compiles, links and loads without one, and says so then.
 //   node scripts/build-cuda.mjs [TORCH]
 // TORCH is the torch package of an existing environment; by default pip installs one into .cache/cuda (some 5 GB on disk).
 // Replaces the addon in build/; `npm run provision` brings the one for the CPU back.
@@ -22,24 +22,33 @@ try {
   run(process.execPath, [path.join(root, 'scripts/build-native.mjs'), torch])
   const env = { ...process.env, FRANKENTORCH_LIBTORCH: torch }
   run(process.execPath, [path.join(root, 'dist/cli/main.js'), 'doctor'], env)
+  // What cuda.* and device 'cuda' say, with a GPU or without.
+  run(process.execPath, [path.join(root, 'node_modules/vitest/vitest.mjs'), 'run', 'test/native/cuda.test.ts'], env)
   console.log(`build-cuda: to use it, set FRANKENTORCH_LIBTORCH=${torch}`)
 } catch (cause) {
   console.error(`build-cuda: ${cause.message}`)
   process.exitCode = 1
 }
 
+// Of what torch asks for, only NVIDIA's libraries: torch's Python parts (cuda-bindings, triton, sympy, …) are nothing to us, and an index may lack them.
 function installTorch() {
   const python = path.join(venv, 'bin/python')
+  const pip = (...args) => run(python, ['-m', 'pip', 'install', '--disable-pip-version-check', ...args])
   if (!existsSync(python)) run('python3', ['-m', 'venv', venv])
-  run(python, ['-m', 'pip', 'install', `torch==${version}`])
-  const where = spawnSync(
-    python,
-    ['-c', 'import importlib.util as u; print(u.find_spec("torch").submodule_search_locations[0])'],
-    {
-      encoding: 'utf8',
-    },
-  )
-  return where.stdout.trim()
+  pip('--no-deps', `torch==${version}`)
+  const needs = printed(python, 'import importlib.metadata as m; print(*m.requires("torch"), sep="\\n")').split('\n')
+  const libraries = needs
+    .map((need) => need.split(';')[0].trim())
+    .filter((need) => /^(nvidia-|cuda-toolkit\b)/.test(need))
+  pip(...libraries)
+  return printed(python, 'import importlib.util as u; print(u.find_spec("torch").submodule_search_locations[0])')
+}
+
+function printed(python, program) {
+  const { status, stdout, stderr, error } = spawnSync(python, ['-c', program], { encoding: 'utf8' })
+  if (error) throw error
+  if (status !== 0) throw new Error(`\`${python} -c '${program}'\` failed: ${stderr.trim()}`)
+  return stdout.trim()
 }
 
 function run(command, args, env = process.env) {
