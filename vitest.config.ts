@@ -7,6 +7,7 @@ export default defineConfig({
     maxWorkers: 1,
     fileParallelism: false,
     include: ['test/**/*.test.ts'],
+    setupFiles: ['test/device.ts'],
     testTimeout: 120_000,
     hookTimeout: 120_000,
     // A second OpenMP thread costs tiny models more than it gives; tests of parallel kernels ask for it.

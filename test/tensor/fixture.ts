@@ -2,7 +2,9 @@ import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { expect } from 'vitest'
 import type { Dtype, TypedArray } from '../../src/tensor/dtype.ts'
+import { all } from '../../src/tensor/evaluate.ts'
 import { type Tensor, tensor } from '../../src/tensor/tensor.ts'
+import { device } from '../device.ts'
 
 export interface TensorFixture {
   dtype: Dtype
@@ -55,6 +57,11 @@ const arrays: Partial<Record<Dtype, new (buffer: ArrayBuffer) => TypedArray>> = 
 export function made({ dtype, shape, data }: TensorFixture): Tensor {
   const bytes = Uint8Array.from(Buffer.from(data, 'base64'))
   return tensor(new (arrays[dtype] ?? Uint8Array)(bytes.buffer), shape, dtype)
+}
+
+/** The tensors where FRANKENTORCH_TEST_DEVICE says. */
+export function onDevice(tensors: readonly Tensor[]): Promise<Tensor[]> {
+  return all(tensors.map((each) => each.to(device)))
 }
 
 /** Integers and truth values must be equal, floats to 1e-5 of the largest magnitude (1e-2 where they have 16 bits or fewer). */

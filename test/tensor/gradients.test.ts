@@ -4,9 +4,9 @@ import { all } from '../../src/tensor/evaluate.ts'
 import { grad, noGrad } from '../../src/tensor/gradients.ts'
 import { ops } from '../../src/tensor/ops.ts'
 import { type Tensor, tensor } from '../../src/tensor/tensor.ts'
-import { expectTensor, fixtures, made } from './fixture.ts'
+import { expectTensor, fixtures, made, onDevice } from './fixture.ts'
 
-const [x, targets, ...weights] = fixtures.mlp.inputs.map(made) as [Tensor, Tensor, ...Tensor[]]
+const [x, targets, ...weights] = (await onDevice(fixtures.mlp.inputs.map(made))) as [Tensor, Tensor, ...Tensor[]]
 
 function lossOf([w1, b1, w2, b2]: readonly TensorLike[]) {
   const hidden = ops.linear(x, w1!, b1!).tanh()
@@ -47,7 +47,7 @@ describe('a small network, against Python torch', () => {
   test('a graph spans programs: the loss was computed in one, its gradients are in the next', async () => {
     const leaves = await all(weights.map((w) => w.requiresGrad()))
     const loss = await lossOf(leaves)
-    expect(String(loss)).toBe('Tensor([], float32, cpu, differentiable)')
+    expect(String(loss)).toBe(`Tensor([], float32, ${x.device}, differentiable)`)
     const gradients = await all(grad(loss, leaves))
     for (const [i, wanted] of fixtures.mlp.gradients.entries()) await expectTensor(gradients[i]!, wanted)
   })

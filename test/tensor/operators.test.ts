@@ -8,9 +8,9 @@ import { float, type Instruction, isRecorded, type Recorded } from '../../src/te
 import { ops } from '../../src/tensor/ops.ts'
 import { parseSchemas } from '../../src/tensor/schema.ts'
 import { Tensor } from '../../src/tensor/tensor.ts'
-import { type Case, expectTensor, type Fixture, fixtures, made, type Nested } from './fixture.ts'
+import { type Case, expectTensor, type Fixture, fixtures, made, type Nested, onDevice } from './fixture.ts'
 
-const inputs = fixtures.tensors.map(made)
+const inputs = await onDevice(fixtures.tensors.map(made))
 
 function argument(value: Nested<Fixture>): unknown {
   if (Array.isArray(value)) return value.map(argument)
