@@ -44,14 +44,8 @@ const char* finish_name(Emitted::Finish finish) {
   return finish == Emitted::Finish::stop ? "stop" : finish == Emitted::Finish::length ? "length" : nullptr;
 }
 
-void require_one_for_each_row(const std::vector<RowOptions>& options, const Inputs& inputs) {
-  if (options.size() == inputs.input_ids.size()) return;
-  fail("ERR_INVALID_ARGUMENT", "Expected options for each of the ", inputs.input_ids.size(), " rows but received ",
-       options.size());
-}
-
-// (model, inputs, rows: options of each, { interventions }, cancellation?, onToken?: (row, token) => void) -> Promise<{
-// rows, timings }>. Aborted rows keep the tokens they have.
+// (model, inputs, rows: options of each, as many for every prompt, { interventions }, cancellation?, onToken?: (row,
+// token) => void) -> Promise<{ rows, timings }>. Aborted rows keep the tokens they have.
 Napi::Value generate(Addon& addon, const Napi::CallbackInfo& info) {
   std::shared_ptr<Napi::FunctionReference> on_token;  // touched on the JavaScript thread only
   if (info[5].IsFunction())
@@ -60,7 +54,6 @@ Napi::Value generate(Addon& addon, const Napi::CallbackInfo& info) {
   auto converse = [&engine = addon.engine, loaded = unwrap<LoadedModel>(info[0], "model"), inputs = to_inputs(info[1]),
                    options = to_row_options(info[2]),
                    hooks = to_attachments(to_object(info[3], "options").Get("interventions")), on_token](Turn& turn) {
-    require_one_for_each_row(options, inputs);
     Generation generation(loaded->model);
     Replies replies{std::vector<Reply>(options.size()), {}};
     auto take = [&](const std::vector<Emitted>& emitted) {
@@ -120,7 +113,6 @@ Napi::Value batch_join(Addon& addon, const Napi::CallbackInfo& info) {
       info.Env(), to_cancellation(info[4]),
       [batch = unwrap<RunningBatch>(info[0], "batch"), inputs = to_inputs(info[1]), options = to_row_options(info[2]),
        hooks = to_attachments(to_object(info[3], "options").Get("interventions"))](Turn& turn) {
-        require_one_for_each_row(options, inputs);
         return batch->generation.join(inputs, options, hooks, turn);
       },
       from_emitted);

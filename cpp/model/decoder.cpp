@@ -45,9 +45,9 @@ at::Tensor DecoderLayer::attention(const at::Tensor& x, Batch& batch, const Poin
       return Batch::rows_of(group, x).transpose(1, 2);
     };  // [rows, heads, tokens, head_dim]
     const at::Tensor query = here(".query", of_group(q));
-    at::Tensor keys = here(".key", of_group(k)), values = here(".value", of_group(v));
-    if (group.cache) std::tie(keys, values) = group.cache->append(index_, keys, values);
-    heads.push_back(causal_attention(query, keys, values, here).transpose(1, 2).flatten(0, 1));
+    const at::Tensor keys = here(".key", of_group(k)), values = here(".value", of_group(v));
+    const KeysValues all = group.cache ? group.cache->append(index_, keys, values) : KeysValues::of_rows(keys, values);
+    heads.push_back(causal_attention(query, all, here).transpose(1, 2).flatten(0, 1));
   }
   return o_(at(".heads", heads.size() == 1 ? heads[0] : at::cat(heads)).flatten(1));
 }

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <chrono>
 
+#include "runtime/failure.h"
+
 namespace frankentorch {
 namespace {
 
@@ -43,8 +45,12 @@ at::Tensor select_last(const at::Tensor& hidden, const Batch& batch) {
 
 std::vector<Emitted> Generation::join(const Inputs& inputs, const std::vector<RowOptions>& options,
                                       const std::vector<Attachment>& hooks, Turn& turn) {
-  const RowRange rows{next_row_, next_row_ + static_cast<int64_t>(inputs.input_ids.size())};
-  Packed packed = model_.pack(inputs, rows.first);
+  const auto replies = static_cast<int64_t>(options.size()), prompts = static_cast<int64_t>(inputs.input_ids.size());
+  if (prompts == 0 || replies == 0 || replies % prompts != 0)
+    fail("ERR_INVALID_ARGUMENT", "Expected options for as many replies to each of ", prompts, " prompts but received ",
+         replies);
+  const RowRange rows{next_row_, next_row_ + replies};
+  Packed packed = model_.pack(inputs, rows.first, replies / prompts);
   for (const auto& hook : hooks) hooks_.attach(hook, rows);
   try {
     auto emitted = prefill(inputs, options, packed, rows, turn);
@@ -63,15 +69,20 @@ std::vector<Emitted> Generation::prefill(const Inputs& inputs, const std::vector
     RunningGroup running;
     const int64_t room = model_.config().max_position_embeddings - group.tokens;
     int64_t longest = 0;
-    for (const int64_t id : group.rows) {
-      const int64_t r = id - joining.first;
-      RowOptions row = options[r];
-      row.max_new_tokens = std::min(row.max_new_tokens, std::max<int64_t>(room, 1));
-      longest = std::max(longest, row.max_new_tokens);
-      running.rows.push_back({id, row, Sampler(row.sampling, inputs.input_ids[r]), packed.rows[r].next_position});
+    for (const int64_t first : group.rows) {
+      const int64_t prompt = packed.input_of(first);
+      for (int64_t id = first; id < first + packed.rows_each; ++id) {
+        RowOptions row = options[id - joining.first];
+        row.max_new_tokens = std::min(row.max_new_tokens, std::max<int64_t>(room, 1));
+        longest = std::max(longest, row.max_new_tokens);
+        running.rows.push_back(
+            {id, row, Sampler(row.sampling, inputs.input_ids[prompt]), packed.rows[prompt].next_position});
+      }
     }
-    running.cache = std::make_unique<KvCache>(model_.config().num_hidden_layers, group.tokens + longest);
+    const bool forks = packed.rows_each > 1;
+    running.cache = std::make_unique<KvCache>(model_.config().num_hidden_layers, group.tokens + (forks ? 0 : longest));
     running.cached_tokens = group.tokens;
+    running.expected_tokens = longest;
     running.joined = joining;
     group.cache = running.cache.get();
     joined.push_back(std::move(running));
@@ -93,9 +104,10 @@ std::vector<Emitted> Generation::prefill(const Inputs& inputs, const std::vector
   std::vector<Emitted> emitted;
   int64_t offset = 0;
   for (auto& group : joined) {
-    const auto rows = static_cast<int64_t>(group.rows.size());
-    sample(group, logits.narrow(0, offset, rows), emitted);
-    offset += rows;
+    const int64_t prompts = static_cast<int64_t>(group.rows.size()) / packed.rows_each;
+    if (packed.rows_each > 1) group.cache->fork(packed.rows_each, group.expected_tokens);
+    sample(group, logits.narrow(0, offset, prompts), emitted);
+    offset += prompts;
     groups_.push_back(std::move(group));
   }
   drop_empty_groups();
@@ -135,7 +147,7 @@ std::vector<Emitted> Generation::decode(Turn& turn) {
   batch.rotary = model_.rotary(at::tensor(positions, at::kLong).expand({3, -1}));
 
   Inputs none;
-  Packed packed{batch, /*first_row=*/0, at::tensor(ids, at::kLong).to(model_.device()), {}, {}};
+  Packed packed{batch, /*first_row=*/0, /*rows_each=*/1, at::tensor(ids, at::kLong).to(model_.device()), {}, {}};
   at::Tensor x = model_.embed(none, packed, turn, &hooks_);
   const at::Tensor logits = model_.logits(model_.decode(std::move(x), batch, turn, &hooks_), batch, &hooks_);
 
@@ -177,9 +189,10 @@ void Generation::drop_empty_groups() {
 
 void Generation::sample(RunningGroup& group, const at::Tensor& logits, std::vector<Emitted>& emitted) {
   std::vector<int64_t> kept;
+  const int64_t rows_each = static_cast<int64_t>(group.rows.size()) / logits.size(0);
   for (size_t i = 0; i < group.rows.size(); ++i) {
     Row& row = group.rows[i];
-    row.last_token = row.sampler.next(logits[static_cast<int64_t>(i)]);
+    row.last_token = row.sampler.next(logits[static_cast<int64_t>(i) / rows_each]);
     ++row.new_tokens;
     const bool stop = std::ranges::count(row.options.stop_ids, row.last_token) > 0;
     const bool length = row.new_tokens >= row.options.max_new_tokens;

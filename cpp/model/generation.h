@@ -34,8 +34,10 @@ class Generation {
  public:
   explicit Generation(const Qwen2_5_VL& model) : model_(model) {}
 
-  // Prefills the prompts and returns their first tokens. Rows are numbered from 0 in the order in which they joined.
-  // `hooks` act on these rows for as long as they live. When it throws, no row has joined.
+  // Prefills the prompts and returns the first tokens. `options` are of the rows, as many for each prompt one after
+  // another: they share their prompt's prefill and part from its first token on. Rows are numbered from 0 in the order
+  // in which they joined. `hooks` act on these rows for as long as they live; in the prefill a prompt goes by the
+  // number of its first row. When it throws, no row has joined.
   std::vector<Emitted> join(const Inputs& inputs, const std::vector<RowOptions>& options,
                             const std::vector<Attachment>& hooks, Turn& turn);
 
@@ -63,13 +65,15 @@ class Generation {
     std::vector<Row> rows;
     std::unique_ptr<KvCache> cache;
     int64_t cached_tokens;
-    RowRange joined;  // the numbers of all rows that joined with these, for their hooks
+    int64_t expected_tokens;  // of the longest reply
+    RowRange joined;          // the numbers of all rows that joined with these, for their hooks
 
     // Drops all rows but these, given by their places here.
     void keep(const std::vector<int64_t>& kept);
   };
 
-  // Samples each row of `group` from logits [rows, vocabulary], appends to `emitted` and drops the rows that finished.
+  // Samples each row of `group` from logits [rows or prompts, vocabulary], appends to `emitted` and drops the rows that
+  // finished.
   void sample(RunningGroup& group, const at::Tensor& logits, std::vector<Emitted>& emitted);
   std::vector<Emitted> prefill(const Inputs& inputs, const std::vector<RowOptions>& options, Packed& packed,
                                RowRange joining, Turn& turn);

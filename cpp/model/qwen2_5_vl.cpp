@@ -13,7 +13,7 @@ Qwen2_5_VL::Qwen2_5_VL(Config config, Parameters parameters)
       decoder_(config_, parameters_),
       lm_head_(&parameters_[config_.tie_word_embeddings ? "language_model.embed_tokens.weight" : "lm_head.weight"]) {}
 
-Packed Qwen2_5_VL::pack(const Inputs& inputs, int64_t first_row) const {
+Packed Qwen2_5_VL::pack(const Inputs& inputs, int64_t first_row, int64_t rows_each) const {
   std::map<int64_t, std::vector<int64_t>> rows_by_length;
   for (size_t r = 0; r < inputs.input_ids.size(); ++r) {
     const auto& ids = inputs.input_ids[r];
@@ -32,6 +32,7 @@ Packed Qwen2_5_VL::pack(const Inputs& inputs, int64_t first_row) const {
 
   Packed packed;
   packed.first_row = first_row;
+  packed.rows_each = rows_each;
   packed.rows = layout_rows(config_, inputs);
   std::vector<int64_t> ids;
   std::vector<at::Tensor> position_ids;
@@ -44,7 +45,7 @@ Packed Qwen2_5_VL::pack(const Inputs& inputs, int64_t first_row) const {
       position_ids.push_back(packed.rows[r].position_ids);
     }
     group.rows = std::move(rows);
-    for (auto& row : group.rows) row += first_row;
+    for (auto& row : group.rows) row = first_row + row * rows_each;
     packed.batch.groups.push_back(std::move(group));
   }
   packed.ids = at::tensor(ids, at::kLong).to(device());
@@ -67,7 +68,7 @@ at::Tensor Qwen2_5_VL::embed(const Inputs& inputs, const Packed& packed, Turn& t
     std::vector<int64_t> into, from;
     for (const auto& group : packed.batch.groups)
       for (size_t i = 0; i < group.rows.size(); ++i)
-        for (const auto& visual : packed.rows[group.rows[i] - packed.first_row].*visuals) {
+        for (const auto& visual : packed.rows[packed.input_of(group.rows[i])].*visuals) {
           into.push_back(group.offset + static_cast<int64_t>(i) * group.tokens + visual.token);
           from.push_back(visual.source);
         }

@@ -20,9 +20,13 @@ namespace frankentorch {
 struct Packed {
   Batch batch;  // without caches; rows numbered from first_row on, in the order of the inputs
   int64_t first_row = 0;
+  int64_t rows_each = 1;        // numbers that a prompt takes; its row here has the first of them
   at::Tensor ids;               // [tokens]
   at::Tensor position_ids;      // [3, tokens]
   std::vector<RowLayout> rows;  // as in the inputs
+
+  // Which of the inputs the row of this number is.
+  int64_t input_of(int64_t row) const { return (row - first_row) / rows_each; }
 };
 
 struct PointInfo {
@@ -42,7 +46,7 @@ class Qwen2_5_VL {
 
   // Throws when an id lies outside the vocabulary, a row is empty or exceeds the context, or placeholders and visuals
   // do not match.
-  Packed pack(const Inputs& inputs, int64_t first_row = 0) const;
+  Packed pack(const Inputs& inputs, int64_t first_row = 0, int64_t rows_each = 1) const;
 
   // Token embeddings with the visuals in their places: [tokens, hidden].
   at::Tensor embed(const Inputs& inputs, const Packed& packed, Turn& turn, Observer* observer = nullptr) const;

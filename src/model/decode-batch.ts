@@ -21,8 +21,10 @@ const BatchOptions = z.strictObject({
 export type BatchOptions = z.input<typeof BatchOptions>
 
 const RowOptions = GenerateOptions.extend({
-  /** Called with every new token. */
-  onToken: z.custom<(token: number) => void>((value) => typeof value === 'function', 'a function').optional(),
+  /** Called with every new token and, of `numReturnSequences`, which reply it belongs to. */
+  onToken: z
+    .custom<(token: number, reply: number) => void>((value) => typeof value === 'function', 'a function')
+    .optional(),
 })
 export type RowOptions = z.input<typeof RowOptions>
 
@@ -45,9 +47,17 @@ export interface BatchModel {
   decode(tokenIds: readonly number[]): string
 }
 
-interface Row {
+interface Joining {
   prompt: PreparedPrompt
   options: z.output<typeof RowOptions>
+  /** One for each reply. */
+  rows: Row[]
+}
+
+interface Row {
+  promptTokenIds: number[]
+  options: z.output<typeof RowOptions>
+  reply: number
   tokenIds: number[]
   resolve(reply: BatchReply): void
   reject(reason: unknown): void
@@ -61,7 +71,7 @@ export class DecodeBatch implements AsyncDisposable {
   readonly #handle: BatchHandle
   readonly #model: BatchModel
   readonly #maxRows: number
-  readonly #waiting: Row[] = []
+  readonly #waiting: Joining[] = []
   readonly #running = new Map<number, Row>()
   readonly #leaving = new Set<number>()
   #loop: Promise<void> | undefined
@@ -81,19 +91,35 @@ export class DecodeBatch implements AsyncDisposable {
 
   /** Rows that wait for a place. */
   get waiting(): number {
-    return this.#waiting.length
+    return this.#waiting.reduce((sum, { rows }) => sum + rows.length, 0)
   }
 
-  /** Joins at the next step. Rejects with `ERR_ABORTED` when its signal aborts, `ERR_DISPOSED` when the batch goes. */
-  async add(prompt: readonly Message[] | Inputs, options: RowOptions = {}): Promise<BatchReply> {
-    const { onToken, ...checked } = check(RowOptions, options)
+  /**
+   * Joins at the next step. With `numReturnSequences` it gives as many replies, which join together. Rejects with `ERR_ABORTED` when its signal
+   * aborts, `ERR_DISPOSED` when the batch goes.
+   */
+  add(prompt: readonly Message[] | Inputs, options: RowOptions & { numReturnSequences: number }): Promise<BatchReply[]>
+  add(prompt: readonly Message[] | Inputs, options?: RowOptions): Promise<BatchReply>
+  async add(prompt: readonly Message[] | Inputs, options: RowOptions = {}): Promise<BatchReply | BatchReply[]> {
+    const checked = check(RowOptions, options)
+    const { onToken: _, ...generateOptions } = checked
     if (this.#disposed) throw disposed()
-    const prepared = await this.#model.prepare(prompt, checked)
-    return new Promise((resolve, reject) => {
-      if (this.#disposed) return reject(disposed())
-      this.#waiting.push({ prompt: prepared, options: { ...checked, onToken }, tokenIds: [], resolve, reject })
-      this.#loop ??= this.#run()
-    })
+    const prepared = await this.#model.prepare(prompt, generateOptions)
+    if (this.#disposed) {
+      prepared.release()
+      throw disposed()
+    }
+    const joining: Joining = { prompt: prepared, options: checked, rows: [] }
+    const replies = prepared.rows.map(
+      (_, reply) =>
+        new Promise<BatchReply>((resolve, reject) => {
+          const { promptTokenIds } = prepared
+          joining.rows.push({ promptTokenIds, options: checked, reply, tokenIds: [], resolve, reject })
+        }),
+    )
+    this.#waiting.push(joining)
+    this.#loop ??= this.#run()
+    return options.numReturnSequences === undefined ? replies[0]! : Promise.all(replies)
   }
 
   /** Ends the rows that are left with `ERR_DISPOSED` and frees their caches. */
@@ -110,36 +136,49 @@ export class DecodeBatch implements AsyncDisposable {
 
   async #run(): Promise<void> {
     while (!this.#disposed && this.#waiting.length + this.#running.size > 0) {
-      while (!this.#disposed && this.#waiting.length > 0 && this.#running.size < this.#maxRows) await this.#join()
+      while (!this.#disposed && this.#waiting.length > 0 && this.#hasPlaceFor(this.#waiting[0]!)) await this.#join()
       if (this.#running.size > 0) await this.#step()
     }
     this.#loop = undefined
-    for (const row of this.#waiting.splice(0)) {
-      row.prompt.release()
-      row.reject(disposed())
+    for (const { prompt, rows } of this.#waiting.splice(0)) {
+      prompt.release()
+      for (const row of rows) row.reject(disposed())
     }
     for (const row of this.#running.values()) row.reject(disposed())
     this.#running.clear()
   }
 
+  // More replies to one prompt than there are places join when nobody else is there.
+  #hasPlaceFor({ rows }: Joining): boolean {
+    return this.#running.size === 0 || this.#running.size + rows.length <= this.#maxRows
+  }
+
   // One at a time: the prompt of one row must not keep another's first token waiting for long.
   async #join(): Promise<void> {
-    const row = this.#waiting.shift()!
-    const { signal } = row.options
+    const { prompt, options, rows } = this.#waiting.shift()!
+    const { signal } = options
     try {
-      const { inputs, rows, interventions } = row.prompt
       const emitted = await abortable(signal, (cancellation) =>
-        native().batchJoin(this.#handle, inputs, rows, { interventions }, cancellation),
+        native().batchJoin(
+          this.#handle,
+          prompt.inputs,
+          prompt.rows,
+          { interventions: prompt.interventions },
+          cancellation,
+        ),
       )
-      const id = emitted[0]!.row
-      this.#running.set(id, row)
-      signal?.addEventListener('abort', () => this.#leave(id), { once: true })
+      const ids = emitted.map(({ row }) => row)
+      for (const [reply, row] of rows.entries()) this.#running.set(ids[reply]!, row)
+      const leave = () => {
+        for (const id of ids) this.#leave(id)
+      }
+      signal?.addEventListener('abort', leave, { once: true })
       this.#take(emitted)
-      if (signal?.aborted) this.#leave(id)
+      if (signal?.aborted) leave()
     } catch (thrown) {
-      row.reject(thrown)
+      for (const row of rows) row.reject(thrown)
     } finally {
-      row.prompt.release()
+      prompt.release()
     }
   }
 
@@ -160,7 +199,7 @@ export class DecodeBatch implements AsyncDisposable {
       const row = this.#running.get(id)
       if (!row) continue // it left while the step ran
       row.tokenIds.push(token)
-      row.options.onToken?.(token)
+      row.options.onToken?.(token, row.reply)
       if (!finishReason) continue
       this.#running.delete(id)
       row.resolve(this.#reply(row, finishReason))
@@ -178,8 +217,8 @@ export class DecodeBatch implements AsyncDisposable {
     row.reject(Object.assign(aborted, { reply: this.#reply(row, 'aborted') }))
   }
 
-  #reply({ tokenIds, prompt }: Row, finishReason: Reply['finishReason']): BatchReply {
-    return { text: this.#model.decode(tokenIds), tokenIds, promptTokenIds: prompt.promptTokenIds, finishReason }
+  #reply({ tokenIds, promptTokenIds }: Row, finishReason: Reply['finishReason']): BatchReply {
+    return { text: this.#model.decode(tokenIds), tokenIds, promptTokenIds, finishReason }
   }
 }
 

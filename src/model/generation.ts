@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import type { GenerationConfig } from '../checkpoint/generation-config.ts'
-import type { NativeRowOptions } from '../native.ts'
+import type { NativeIntervention, NativeRowOptions } from '../native.ts'
 import type { Intervention } from './interventions.ts'
 
 export const GenerateOptions = z.strictObject({
@@ -16,6 +16,8 @@ export const GenerateOptions = z.strictObject({
   repetitionPenalty: z.number().gt(0).optional(),
   /** Of sampling; a reply depends on it alone, not on what else is in the batch. */
   seed: z.int().min(0).default(0),
+  /** Replies to each prompt, which is read once for all of them; their seeds count up. For `generateIds`, `generateBatch` and a running batch. */
+  numReturnSequences: z.int().min(1).default(1),
   interventions: z
     .custom<readonly Intervention[]>((value) => Array.isArray(value), 'an array of interventions')
     .default([]),
@@ -36,14 +38,14 @@ export interface Reply {
   timings: { visionS: number; prefillS: number; decodeS: number; decodeTokensPerS: number }
 }
 
-/** The same options for each of `rows` rows, seeds counting up. */
+/** The same options for each reply to `prompts` prompts, seeds counting up. */
 export function rowOptions(
   options: z.output<typeof GenerateOptions>,
   generation: GenerationConfig,
-  rows: number,
+  prompts: number,
 ): NativeRowOptions[] {
   const { maxNewTokens, temperature, topP, topK, seed, repetitionPenalty = generation.repetitionPenalty } = options
-  return Array.from({ length: rows }, (_, row) => ({
+  return Array.from({ length: prompts * options.numReturnSequences }, (_, row) => ({
     maxNewTokens,
     temperature,
     topP,
@@ -52,4 +54,15 @@ export function rowOptions(
     stopIds: generation.eosTokenIds,
     seed: seed + row,
   }))
+}
+
+/** Interventions on prompts as interventions on the replies to them, `times` to each. */
+export function onEveryReply(interventions: readonly NativeIntervention[], times: number): NativeIntervention[] {
+  return interventions.map((intervention) => {
+    if (!('rows' in intervention)) return intervention
+    const rows = intervention.rows.flatMap((entry) =>
+      Array.from({ length: times }, (_, reply) => ({ ...entry, row: entry.row * times + reply })),
+    )
+    return { ...intervention, rows }
+  })
 }

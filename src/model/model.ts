@@ -11,7 +11,7 @@ import { type FloatingDtype, floatingDtypes } from '../tensor/dtype.ts'
 import { Tensor } from '../tensor/tensor.ts'
 import { type BatchOptions, DecodeBatch, type PreparedPrompt } from './decode-batch.ts'
 import { type FreezeOptions, Freezing, type Trainable } from './freezing.ts'
-import { GenerateOptions, type Reply, rowOptions } from './generation.ts'
+import { GenerateOptions, onEveryReply, type Reply, rowOptions } from './generation.ts'
 import { checkedGrids, disposeInputs, type Inputs, nativeInputs } from './inputs.ts'
 import type { Intervention } from './interventions.ts'
 import { type Parameter, type ParameterInfo, parametersOf } from './parameters.ts'
@@ -194,7 +194,10 @@ export class VisionLanguageModel implements AsyncDisposable {
     }
   }
 
-  /** The new token ids of every row, the stop token included. When aborted it rejects with `ERR_ABORTED`, whose `tokenIds` are those until then. */
+  /**
+   * The new token ids of every row, the stop token included; with `numReturnSequences: n` those of the n replies to a prompt one after another.
+   * When aborted it rejects with `ERR_ABORTED`, whose `tokenIds` are those until then.
+   */
   async generateIds(inputs: Inputs, options: GenerateOptions = {}): Promise<number[][]> {
     const checked = check(GenerateOptions, options)
     const { rows } = await this.#generate(inputs, checked)
@@ -203,7 +206,10 @@ export class VisionLanguageModel implements AsyncDisposable {
     throw Object.assign(aborted(tokenIds.flat().length, checked.signal), { tokenIds })
   }
 
-  /** The replies to several conversations, decoded together; timings are those of all of them. When aborted it rejects with `ERR_ABORTED`. */
+  /**
+   * The replies to several conversations, decoded together, with `numReturnSequences: n` the n replies to each one after another; timings are
+   * those of all of them. When aborted it rejects with `ERR_ABORTED`.
+   */
   async generateBatch(inputs: Inputs, options: GenerateOptions = {}): Promise<Reply[]> {
     const checked = check(GenerateOptions, options)
     const replies = this.#replies(inputs, await this.#generate(inputs, checked))
@@ -298,6 +304,8 @@ export class VisionLanguageModel implements AsyncDisposable {
     onToken?: (row: number, token: number) => void,
   ): Promise<Reply> {
     if (inputs.inputIds?.length !== 1) throw expected('one row (see generateIds)', 'inputs', inputs.inputIds)
+    if (options.numReturnSequences !== 1)
+      throw expected('1 (see generateBatch)', 'options.numReturnSequences', options.numReturnSequences)
     const [reply] = this.#replies(inputs, await this.#generate(inputs, options, onToken))
     if (reply!.finishReason !== 'aborted') return reply!
     throw Object.assign(aborted(reply!.tokenIds.length, options.signal), { reply })
@@ -307,7 +315,7 @@ export class VisionLanguageModel implements AsyncDisposable {
     return rows.map(({ tokenIds, finishReason }, row) => {
       const decoded = tokenIds.length - 1
       const decodeTokensPerS = decoded > 0 ? decoded / timings.decodeS : 0
-      const promptTokenIds = inputIds[row]!
+      const promptTokenIds = inputIds[Math.floor((row * inputIds.length) / rows.length)]!
       return {
         text: this.#text(tokenIds),
         tokenIds,
@@ -343,7 +351,8 @@ export class VisionLanguageModel implements AsyncDisposable {
     const checked = nativeInputs(this.config, inputs)
     const rows = rowOptions(options, this.generationConfig, inputs.inputIds.length)
     const context = { config: this.config, points: this.#points, newTokens: options.maxNewTokens }
-    return { inputs: checked, rows, interventions: resolveInterventions(options.interventions, inputs, context) }
+    const interventions = resolveInterventions(options.interventions, inputs, context)
+    return { inputs: checked, rows, interventions: onEveryReply(interventions, options.numReturnSequences) }
   }
 
   async #generate(
