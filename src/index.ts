@@ -45,6 +45,7 @@ export { type ResizeLimits, smartResize } from './model/processor/smart-resize.t
 export { processVisionInfo, type VisionInfo } from './model/processor/vision-info.ts'
 export type { SwapIntervention } from './model/swap.ts'
 export * as probe from './probe/index.ts'
+export { type ModelServer, type ServeOptions, serve } from './serve/index.ts'
 export { type Diagnosis, type DoctorOptions, doctor } from './setup/doctor.ts'
 export type { Finding } from './setup/findings.ts'
 export * as statistics from './statistics/index.ts'

@@ -11,6 +11,7 @@ import { inspectCommand } from './inspect.ts'
 import { interruption, listenForInterrupts } from './interrupt.ts'
 import { withLibtorch } from './libtorch.ts'
 import { probeCommand } from './probe.ts'
+import { serveCommand } from './serve.ts'
 import { setupCommand } from './setup.ts'
 import { worldCommand } from './world.ts'
 
@@ -30,6 +31,7 @@ export function program(): Command {
     initCommand,
     probeCommand,
     evalCommand,
+    serveCommand,
     worldCommand,
     demoCommand,
   ]

@@ -249,8 +249,8 @@ function split(line: string): string[] {
   return [...line.matchAll(/"([^"]*)"|(\S+)/g)].map(([, quoted, word]) => quoted ?? word!)
 }
 
-// The world needs no model, and its own tests draw it.
-test.each(examples().filter(([name]) => name !== 'world'))(
+// The world needs no model, and its own tests draw it; a server does not end by itself, and test/serve/ starts it.
+test.each(examples().filter(([name]) => !['world', 'serve'].includes(name!)))(
   'the example of the help runs: %s %s',
   async (...words) => {
     const cwd = mkdtempSync(join(scratch, 'example-'))

@@ -1,0 +1,1 @@
+export { type ModelServer, type ServeOptions, serve } from './serve.ts'
