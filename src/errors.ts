@@ -43,6 +43,8 @@ const table = {
   ERR_IMAGE: [InputError, 'An image or video cannot be read or has an impossible size.'],
   ERR_MESSAGES: [InputError, 'Chat messages are not in the expected form.'],
   ERR_DATA: [InputError, 'A dataset file is missing or a record is invalid.'],
+  ERR_ENDPOINT: [InputError, 'An endpoint cannot be reached, refuses the key, or has no such model.'],
+  ERR_ENDPOINT_REQUEST: [InputError, 'An endpoint refuses one request, or answers it with nothing usable.'],
   ERR_CONTEXT_LENGTH: [InputError, 'The prompt and the tokens to generate exceed the context of the model.'],
   ERR_GRID_MISMATCH: [InputError, 'Two images have different token grids where equal ones are needed.'],
   ERR_DISPOSED: [EngineError, 'A handle was used after it was disposed.'],

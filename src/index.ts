@@ -8,12 +8,20 @@ export * as data from './data/index.ts'
 export { type WorldOptions, type WorldResult, world } from './data/world/index.ts'
 export { type ErrorCode, errorCodes, FrankentorchError } from './errors.ts'
 export {
+  type EvalProgress,
+  type EvalRecord,
+  type EvaluateOptions,
+  type Evaluation,
+  evaluate,
+  type PaperMetrics,
   type RepliesSummary,
+  type Respondent,
   type ScoredReply,
   type ScoreRepliesOptions,
   type ScoreTasksOptions,
   scoreReplies,
   scoreTasks,
+  type TaskSummary,
 } from './eval/index.ts'
 export { type ResolveOptions, resolveModel } from './hub/index.ts'
 export { type ProvisionOptions, provisionLibtorch as setup } from './libtorch/provision.ts'

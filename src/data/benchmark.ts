@@ -15,6 +15,8 @@ export interface Item {
   answer: string
   choices?: string[]
   image?: DataImage
+  /** What the image shows, in words. */
+  description?: string
   /** The conversation that asks it, where the record brings one. */
   messages?: Message[]
   /** Decimals to which a float answer is compared. */
@@ -35,6 +37,8 @@ export interface Score {
 
 export interface BenchmarkReadOptions extends ReadOptions {
   split?: string
+  /** Ids of the items that are wanted; the images of others need not be there. */
+  only?: ReadonlySet<string>
 }
 
 export interface Benchmark {
@@ -85,7 +89,7 @@ export function defineBenchmark(definition: BenchmarkDefinition): Benchmark {
   }
 
   async function* read(source: string, options: BenchmarkReadOptions = {}): AsyncGenerator<Item> {
-    const { images = true } = options
+    const { images = true, only } = options
     const places = new Map<string, string>()
     for (const file of await files(source, options)) {
       for await (const row of readRows(file, { images })) {
@@ -94,6 +98,7 @@ export function defineBenchmark(definition: BenchmarkDefinition): Benchmark {
         if (earlier)
           throw error('ERR_DATA', `Expected different ids but ${row.place} and ${earlier} both have '${item.id}'`)
         places.set(item.id, row.place)
+        if (only && !only.has(item.id)) continue
         const image = images ? definition.image?.(row.value) : undefined
         yield image === undefined ? item : { ...item, image: await rowImage(file, row, image, definition.imageFolders) }
       }

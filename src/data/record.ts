@@ -25,14 +25,18 @@ export type DataRecord = z.output<typeof layout> & { messages: Message[] }
 /**
  * The records of a `.jsonl`, `.json` or `.parquet` file in order. Paths of images, in `image` and in messages, are relative to the file's folder and
  * come back resolved; messages come back as the model takes them. Throws `ERR_DATA` (`ERR_MESSAGES` for a message) with file and line for a record of
- * another form, and for an image that is not there unless `images: false`.
+ * another form, and for an image that is not there unless `images: false`. `only` leaves out the records with other ids, and their images.
  */
-export async function* readRecords(path: string, { images = true }: ReadOptions = {}): AsyncGenerator<DataRecord> {
+export async function* readRecords(
+  path: string,
+  { images = true, only }: ReadOptions & { only?: ReadonlySet<string> } = {},
+): AsyncGenerator<DataRecord> {
   const locate = (file: string) => (isAddress(file) ? file : resolve(dirname(path), file))
   for await (const { value, place } of readRows(path, { images })) {
     // a parquet file has every column in every row
     const present = Object.fromEntries(Object.entries(value).filter(([, field]) => field !== null))
     const { image, ...record } = check(layout, present, place, 'ERR_DATA')
+    if (only && !only.has(record.id)) continue
     const messages = checkMessages(record.messages, `${place}.messages`).map(({ role, content }) => ({
       role,
       content: typeof content === 'string' ? content : content.map((part) => located(part, locate)),

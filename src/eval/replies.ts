@@ -1,12 +1,12 @@
 import { basename } from 'node:path'
 import { z } from 'zod'
-import { checkAnswer } from '../answers/index.ts'
 import { check, expected } from '../check.ts'
 import { type Benchmark, benchmark, type Item, readRows } from '../data/index.ts'
 import { error } from '../errors.ts'
 import { hashFile } from '../run/hash.ts'
 import { openRun } from '../run/run.ts'
-import { type Summary, summarise, type Verdict } from './summary.ts'
+import { type Scored, score } from './scoring.ts'
+import { type Summary, summarise } from './summary.ts'
 
 const optionsSchema = z.strictObject({
   /** JSONL, JSON or parquet of replies: `id` (or the benchmark's own id field), `response`, optionally `setting` and `model`. */
@@ -33,16 +33,11 @@ const optionsSchema = z.strictObject({
 export type ScoreRepliesOptions = z.input<typeof optionsSchema>
 
 /** A line of `<task>.jsonl`. */
-export interface ScoredReply extends Verdict {
+export interface ScoredReply extends Scored {
   id: string
   task: string
   setting: string
   response: string
-  extracted: string
-  /** By which of the checker's methods `correct_checked` was reached. */
-  method: string
-  prediction: string | null
-  answer: string
   model?: string
 }
 
@@ -143,10 +138,7 @@ const givenSchema = z.string().nullish()
 
 async function scored(of: Benchmark, item: Item, reply: Reply): Promise<ScoredReply> {
   const { id, setting, response, given, model } = reply
-  const { answer, choices, precision } = item
-  const { extracted, prediction, correct } = of.score(item, response, given)
-  const { correct: correct_checked, method } = await checkAnswer(response, answer, { choices, precision })
-  const verdict = { extracted, correct, correct_checked, method, prediction, answer }
+  const verdict = await score(of, item, response, given)
   return { id, task: of.name, setting, response, ...verdict, ...(model === undefined ? {} : { model }) }
 }
 

@@ -5,6 +5,7 @@ import { error, FrankentorchError, messageOf } from '../errors.ts'
 import { version } from '../version.ts'
 import { RunConfig, requireSameConfig } from './config.ts'
 import { LineFile, writeAtomic, writeJson } from './files.ts'
+import { inOrder } from './in-order.ts'
 import { Journal, requireSameSamples } from './journal.ts'
 import { takeLock } from './lock.ts'
 import { type Progress, ProgressMeter } from './progress.ts'
@@ -35,6 +36,14 @@ export interface Failure {
   message: string
 }
 
+/** What became of a sample: its records, or why there are none. */
+interface Outcome {
+  id: string
+  seconds: number
+  records: readonly object[]
+  failure?: Failure
+}
+
 const configFile = 'config.json'
 const failuresFile = 'failures.jsonl'
 const timingsFile = 'timings.jsonl'
@@ -57,7 +66,7 @@ export async function openRun(options: RunOptions): Promise<Run> {
     if (found && overwrite) await deleteRun(out)
     else if (found) requireSameConfig(out, found, config)
     if (!found || overwrite) await writeJson(join(out, configFile), config)
-    return new Run(out, options, await Journal.open(out), unlock)
+    return new Run(out, options, config, await Journal.open(out), unlock)
   } catch (thrown) {
     await unlock()
     throw thrown
@@ -67,6 +76,7 @@ export async function openRun(options: RunOptions): Promise<Run> {
 /** A run directory held by this process: samples go in, records, failures and outputs come to lie in its files. */
 export class Run implements AsyncDisposable {
   readonly directory: string
+  readonly config: RunConfig
   private readonly temporary: boolean
   private readonly journal: Journal
   private readonly unlock: () => Promise<void>
@@ -77,10 +87,12 @@ export class Run implements AsyncDisposable {
   constructor(
     directory: string,
     { out, signal, onProgress }: RunOptions,
+    config: RunConfig,
     journal: Journal,
     unlock: () => Promise<void>,
   ) {
     this.directory = directory
+    this.config = config
     this.temporary = out === undefined
     this.journal = journal
     this.unlock = unlock
@@ -92,12 +104,16 @@ export class Run implements AsyncDisposable {
    * Calls `body` for each sample not yet finished, in order, and appends the records it returns to `file`. A sample is finished when
    * its records are on the disk: a killed run repeats at most one, and its files end up byte-identical to an undisturbed run's.
    * A sample whose body throws leaves a line in `failures.jsonl` and no record, and the next one follows; an abort or a disposed
-   * model ends the loop with that error.
+   * model, or an endpoint that cannot be used, ends the loop with that error.
+   *
+   * With `concurrency` so many bodies run at once; their records still come in order, so a killed run repeats those that had not
+   * reached the disk. The signal a body gets aborts when the loop ends early.
    */
   async forEach<Sample extends { id: string }>(
     file: string,
     samples: readonly Sample[],
-    body: (sample: Sample) => Promise<readonly object[]>,
+    body: (sample: Sample, signal: AbortSignal) => Promise<readonly object[]>,
+    { concurrency = 1 }: { concurrency?: number } = {},
   ): Promise<Progress> {
     const finished = this.journal.samples(file)
     requireSameSamples(
@@ -110,23 +126,25 @@ export class Run implements AsyncDisposable {
     this.onProgress?.(meter.now())
     const files = await this.openLines(file)
     try {
-      for (const sample of samples.slice(finished.length)) {
+      const outcomes = inOrder(samples.slice(finished.length), { concurrency }, (sample, signal) => {
         this.throwIfAborted()
-        const begun = performance.now()
-        const outcome = await body(sample).then(
-          (records) => ({ records }),
-          (thrown) => ({ failure: this.failureOf(file, sample.id, thrown) }),
-        )
-        await this.commit(files, file, sample.id, outcome)
-        const seconds = Number(((performance.now() - begun) / 1000).toFixed(3))
-        await files.timings.append([{ file, sample: sample.id, seconds }], { sync: false })
-        const progress = meter.sampleFinished('failure' in outcome)
+        return this.outcomeOf(file, sample, (sample) => body(sample, signal))
+      })
+      for await (const { id, seconds, ...outcome } of outcomes) {
+        await this.commit(files, file, id, outcome)
+        await files.timings.append([{ file, sample: id, seconds }], { sync: false })
+        const progress = meter.sampleFinished(outcome.failure !== undefined)
         this.onProgress?.(progress)
       }
     } finally {
       await Promise.all(Object.values(files).map((lines) => lines.close()))
     }
     return meter.now()
+  }
+
+  /** How many samples of `file` are finished, failed ones included. */
+  finished(file: string): number {
+    return this.journal.samples(file).length
   }
 
   /** The records written to `file` so far, those of earlier processes included. */
@@ -169,23 +187,35 @@ export class Run implements AsyncDisposable {
     return { records, failures, timings }
   }
 
+  private async outcomeOf<Sample extends { id: string }>(
+    file: string,
+    sample: Sample,
+    body: (sample: Sample) => Promise<readonly object[]>,
+  ): Promise<Outcome> {
+    const begun = performance.now()
+    const outcome = await body(sample).then(
+      (records) => ({ records }),
+      (thrown) => ({ records: [], failure: this.failureOf(file, sample.id, thrown) }),
+    )
+    return { id: sample.id, seconds: Number(((performance.now() - begun) / 1000).toFixed(3)), ...outcome }
+  }
+
   private async commit(
-    { records, failures }: { records: LineFile; failures: LineFile },
+    files: { records: LineFile; failures: LineFile },
     file: string,
     sample: string,
-    outcome: { records: readonly object[] } | { failure: Failure },
+    { records, failure }: Pick<Outcome, 'records' | 'failure'>,
   ): Promise<void> {
-    const failed = 'failure' in outcome
-    if (failed) await failures.append([outcome.failure])
-    else await records.append(outcome.records)
-    const ends = { [file]: records.end, [failuresFile]: failures.end }
-    await this.journal.add({ file, sample, failed, ends })
+    if (failure) await files.failures.append([failure])
+    else await files.records.append(records)
+    const ends = { [file]: files.records.end, [failuresFile]: files.failures.end }
+    await this.journal.add({ file, sample, failed: failure !== undefined, ends })
   }
 
   private failureOf(file: string, sample: string, thrown: unknown): Failure {
     this.throwIfAborted()
     const code = thrown instanceof FrankentorchError ? thrown.code : null
-    if (code === 'ERR_ABORTED' || code === 'ERR_DISPOSED') throw thrown
+    if (code === 'ERR_ABORTED' || code === 'ERR_DISPOSED' || code === 'ERR_ENDPOINT') throw thrown
     return { file, sample, code, message: messageOf(thrown) }
   }
 

@@ -169,12 +169,12 @@ test('GSM8K compares numbers as text, thousands separators apart; ids are positi
 })
 
 test('data records are asked as they stand, without their reply, and scored by text, letter or number', async () => {
-  const items = await read('records')
+  const items = await read('generic')
   expect(items[1]!.messages).toHaveLength(1)
   const text = { type: 'text', text: 'What colour is the square?\n\nPut the final answer in one \\boxed{}.' }
-  const image = { type: 'image', image: join(samples('records'), 'images/one.png') }
-  expect(benchmarks.records.ask(items[0]!, 'boxed')).toEqual([{ role: 'user', content: [image, text] }])
-  await verdicts('records', [
+  const image = { type: 'image', image: join(samples('generic'), 'images/one.png') }
+  expect(benchmarks.generic.ask(items[0]!, 'boxed')).toEqual([{ role: 'user', content: [image, text] }])
+  await verdicts('generic', [
     ['perception_1', '<answer>Grey.</answer>', true],
     ['perception_1', 'grey', true],
     ['perception_1', 'green', false],

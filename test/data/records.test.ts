@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { afterAll, expect, test } from 'vitest'
 import { type DataRecord, type ReadOptions, readRecords } from '../../src/data/index.ts'
 
-const samples = fileURLToPath(new URL('../fixtures/data/records', import.meta.url))
+const samples = fileURLToPath(new URL('../fixtures/data/generic', import.meta.url))
 const scratch = mkdtempSync(join(tmpdir(), 'frankentorch-records-'))
 afterAll(() => rmSync(scratch, { recursive: true }))
 

@@ -47,7 +47,7 @@ describe('the value of LaTeX', () => {
 
 test('no reply makes a rule throw', async () => {
   const items = []
-  for (const name of ['mathvision', 'mathvista', 'mathverse', 'math500', 'gsm8k', 'records'] as const) {
+  for (const name of ['mathvision', 'mathvista', 'mathverse', 'math500', 'gsm8k', 'generic'] as const) {
     const source = fileURLToPath(new URL(`../fixtures/data/${name}`, import.meta.url))
     for await (const item of benchmarks[name].read(source, { images: false }))
       items.push({ of: benchmarks[name], item })

@@ -1,14 +1,14 @@
 import { error } from '../../errors.ts'
 import type { Benchmark } from '../benchmark.ts'
+import { generic } from './generic.ts'
 import { gsm8k } from './gsm8k.ts'
 import { math500 } from './math500.ts'
 import { mathverse } from './mathverse.ts'
 import { mathvision } from './mathvision.ts'
 import { mathvista } from './mathvista.ts'
-import { records } from './records.ts'
 
-/** Every benchmark by the name that `--tasks` takes. `records` is any file of data records. */
-export const benchmarks = { mathvista, mathvision, mathverse, math500, gsm8k, records } as const satisfies Record<
+/** Every benchmark by the name that `--tasks` takes. `generic` is any file of data records. */
+export const benchmarks = { mathvista, mathvision, mathverse, math500, gsm8k, generic } as const satisfies Record<
   string,
   Benchmark
 >

@@ -9,14 +9,14 @@ import { stated } from './stated.ts'
  * Any file of data records, the world's among them. Right is the answer's text, case and final punctuation apart, or the same number; with choices, the
  * letter or the text of the right one.
  */
-export const records: Benchmark = {
-  name: 'records',
+export const generic: Benchmark = {
+  name: 'generic',
   splits: ['test', 'train.grpo', 'train.sft'],
-  breakdowns: [['family']],
+  breakdowns: [['family'], ['task']],
   files: (source, { split = 'test' } = {}) => splitFiles(source, [split]),
-  async *read(source, { split, images } = {}) {
-    for (const file of await records.files(source, { split })) {
-      for await (const record of readRecords(file, { images })) yield item(record)
+  async *read(source, { split, images, only } = {}) {
+    for (const file of await generic.files(source, { split })) {
+      for await (const record of readRecords(file, { images, only })) yield item(record)
     }
   },
   id: ({ id }) => identifier(id),
@@ -31,7 +31,7 @@ export const records: Benchmark = {
   },
 }
 
-function item({ id, messages, answer, choices, family, image }: DataRecord): Item {
+function item({ id, messages, answer, choices, family, task, description, image }: DataRecord): Item {
   // a supervised record ends with its reply, which is not part of the question
   const asked = messages.slice(0, messages.findLastIndex(({ role }) => role === 'user') + 1)
   const content = asked.at(-1)?.content ?? ''
@@ -39,7 +39,11 @@ function item({ id, messages, answer, choices, family, image }: DataRecord): Ite
     typeof content === 'string'
       ? content
       : content.flatMap((part) => (part.type === 'text' ? [part.text] : [])).join('\n')
-  return { id, messages: asked, question, answer, choices, image, groups: family === undefined ? {} : { family } }
+  const groups = {
+    ...(family === undefined ? {} : { family }),
+    ...(typeof task === 'string' ? { task } : {}),
+  }
+  return { id, messages: asked, question, answer, choices, image, description, groups }
 }
 
 function comparable(text: string, choices?: readonly string[]): string {
@@ -48,5 +52,6 @@ function comparable(text: string, choices?: readonly string[]): string {
     .trim()
     .toLowerCase()
     .replace(/[.,!?;:]+$/, '')
-  return /^[-+]?\d[\d,]*(?:\.\d+)?$/.test(bare) ? String(Number(bare.replaceAll(',', ''))) : bare
+  // commas as thousands separators only: 31,59,53,81 is a box
+  return /^[-+]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?$/.test(bare) ? String(Number(bare.replaceAll(',', ''))) : bare
 }
