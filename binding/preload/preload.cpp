@@ -5,9 +5,13 @@
 #include <link.h>
 #include <napi.h>
 
+#include <mutex>
 #include <string>
 
 namespace {
+
+// Workers share the process: what one opens between another's two looks would be taken for a rival.
+std::mutex opening;
 
 // Another file of the same soname that is already in the process; empty when there is none.
 std::string rival(const std::string& path) {
@@ -24,6 +28,7 @@ void open(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   if (info.Length() != 1 || !info[0].IsString()) throw Napi::TypeError::New(env, "Expected the path of a library");
   const std::string path = info[0].As<Napi::String>();
+  const std::lock_guard<std::mutex> alone(opening);
   if (const std::string other = rival(path); !other.empty()) {
     throw Napi::Error::New(env, "this process already holds " + other + "; two libtorches do not fit into one process");
   }

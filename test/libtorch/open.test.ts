@@ -1,5 +1,7 @@
-import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 import { libraries, locateLibtorch } from '../../src/libtorch/locate.ts'
 import { openLibtorch } from '../../src/libtorch/open.ts'
@@ -45,4 +47,25 @@ test('opening twice is harmless; a second libtorch in the same process is refuse
   expect(() => openLibtorch({ directory, lib, version: installed.version })).toThrow(
     `already holds ${installed.lib}/libc10.so`,
   )
+})
+
+test('workers that open the same libraries at the same moments do not take one another for a second libtorch', () => {
+  const directory = temporaryDirectory()
+  const template = path.join(directory, 'library.0000')
+  const build = ['-shared', '-fPIC', '-x', 'c++', '/dev/null', '-Wl,-soname,library.0000', '-o', template]
+  execFileSync(process.env.CXX ?? 'c++', build)
+  const bytes = readFileSync(template, 'latin1')
+  const sonames = Array.from({ length: 100 }, (_, i) => `library.${String(i).padStart(4, '0')}`)
+  const files = sonames.map((soname) => {
+    const file = path.join(directory, soname)
+    writeFileSync(file, bytes.replaceAll('library.0000', soname), 'latin1')
+    return file
+  })
+  const [program, stub] = ['./opening.mjs', '../../build/preload/preload.node'].map((name) =>
+    fileURLToPath(new URL(name, import.meta.url)),
+  ) as [string, string]
+  // Before the stub's lock most runs met the race.
+  for (let i = 0; i < 3; i++) {
+    expect(JSON.parse(execFileSync(process.execPath, [program, stub, ...files], { encoding: 'utf8' }))).toEqual([])
+  }
 })
