@@ -53,10 +53,25 @@ export { type ResizeLimits, smartResize } from './model/processor/smart-resize.t
 export { processVisionInfo, type VisionInfo } from './model/processor/vision-info.ts'
 export type { SwapIntervention } from './model/swap.ts'
 export * as probe from './probe/index.ts'
+export { isSplice, parseRecipe, parseSplice, type Recipe, type RecipeObject } from './recipe/index.ts'
 export { type ModelServer, type ServeOptions, serve } from './serve/index.ts'
 export { type Diagnosis, type DoctorOptions, doctor } from './setup/doctor.ts'
 export type { Finding } from './setup/findings.ts'
 export * as statistics from './statistics/index.ts'
+export {
+  defineMethod,
+  type Estimate,
+  flag,
+  type MergeMethod,
+  type MergeOptions,
+  type MergeResult,
+  type MethodDefinition,
+  merge,
+  overall,
+  perModel,
+  planOf as planMerge,
+  type Tensors,
+} from './surgery/index.ts'
 export {
   arange,
   empty,

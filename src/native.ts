@@ -11,6 +11,7 @@ declare const brand: unique symbol
 export type TensorHandle = { readonly [brand]: 'tensor' }
 export type ModelHandle = { readonly [brand]: 'model' }
 export type BatchHandle = { readonly [brand]: 'batch' }
+export type MappedFileHandle = { readonly [brand]: 'mapped file' }
 export type CancellationHandle = { readonly [brand]: 'cancellation' }
 
 export interface NativeTensor {
@@ -163,6 +164,28 @@ export interface Native {
     standardDeviation: number,
     first: number,
   ): Promise<void>
+
+  mapFile(path: string, size: number): MappedFileHandle
+  unmapFile(file: MappedFileHandle): void
+  /** Over the file's bytes from `begin` on; not copied. */
+  mappedTensor(file: MappedFileHandle, dtype: Dtype, shape: readonly number[], begin: number): NativeTensor
+  /** Copies a stretch of an open file into another, on a worker thread. Gives the place of the first number that is not finite. */
+  copyNumbers(
+    source: number,
+    begin: number,
+    length: number,
+    target: number,
+    offset: number,
+    dtype: Dtype,
+    cancellation?: CancellationHandle,
+  ): Promise<number | null>
+  /** The same for the elements of a contiguous tensor. */
+  writeNumbers(
+    tensor: TensorHandle,
+    target: number,
+    offset: number,
+    cancellation?: CancellationHandle,
+  ): Promise<number | null>
 
   /** One schema a line; a program names an operator by its line. */
   operatorSchemas(): string

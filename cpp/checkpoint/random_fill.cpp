@@ -48,15 +48,23 @@ template <class Scalar>
 void fill(const NormalStream& stream, uint64_t first, uint64_t count, Scalar* out) {
   std::vector<Scalar> draw(levels);
   for (uint64_t i = 0; i < levels; ++i) draw[i] = static_cast<Scalar>(stream.standard_deviation * quantiles()[i]);
-  const uint64_t key = scatter(scatter(stream.seed + golden) + (stream.stream + 1) * golden);
+  const uint64_t key = stream_key(stream.seed, stream.stream);
   for (uint64_t i = 0; i < count; i += 4) {
-    uint64_t bits = scatter(key + (first + i) / 4 * golden);
+    uint64_t bits = random_bits(key, (first + i) / 4);
     const uint64_t end = std::min(i + 4, count);
     for (uint64_t j = i; j < end; ++j, bits >>= 16) out[j] = draw[bits & (levels - 1)];
   }
 }
 
 }  // namespace
+
+uint64_t stream_key(uint64_t seed, uint64_t stream) {
+  return scatter(scatter(seed + golden) + (stream + 1) * golden);
+}
+
+uint64_t random_bits(uint64_t key, uint64_t index) {
+  return scatter(key + index * golden);
+}
 
 void fill_normal(const NormalStream& stream, uint64_t first, uint64_t count, c10::ScalarType dtype, void* out) {
   if (first % 4 != 0)

@@ -16,6 +16,10 @@ struct NormalStream {
   double standard_deviation;
 };
 
+// The key of a stream, and the 64 bits of its draw `index`: SplitMix64 entered anywhere.
+uint64_t stream_key(uint64_t seed, uint64_t stream);
+uint64_t random_bits(uint64_t key, uint64_t index);
+
 // Writes draws first, first + 1, …, first + count - 1 to `out`, rounded to `dtype`, a floating-point one. `first` is a
 // multiple of 4.
 void fill_normal(const NormalStream& stream, uint64_t first, uint64_t count, c10::ScalarType dtype, void* out);

@@ -18,7 +18,7 @@ export async function writeDirectory(
   write: (temporary: string) => Promise<void>,
 ): Promise<void> {
   const target = path.resolve(out)
-  if (await exists(target)) throw error('ERR_OUTPUT', `${target} already exists (remove it, or choose another --out)`)
+  await requireNew(target)
   const temporary = `${target}.partial-${process.pid}`
   if (inProgress.has(temporary)) throw error('ERR_OUTPUT', `${target} is already being written`)
   inProgress.add(temporary)
@@ -37,6 +37,13 @@ export async function writeDirectory(
     throw cause
   } finally {
     inProgress.delete(temporary)
+  }
+}
+
+/** Throws `ERR_OUTPUT` when `directory` exists. */
+export async function requireNew(directory: string): Promise<void> {
+  if (await exists(directory)) {
+    throw error('ERR_OUTPUT', `${directory} already exists (remove it, or choose another --out)`)
   }
 }
 

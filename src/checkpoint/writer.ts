@@ -13,8 +13,16 @@ export interface TensorSpec {
   shape: number[]
 }
 
+/** A piece of a tensor that writes itself, past JavaScript: a stretch of another file, or what the engine computed. */
+export interface Stretch {
+  /** In bytes. */
+  readonly length: number
+  /** Writes it into the open file `descriptor` from byte `offset` on. */
+  writeTo(descriptor: number, offset: number): Promise<void>
+}
+
 /** The bytes of a tensor, in pieces of any size, little-endian and row by row. A piece is written before the next is asked for. */
-export type TensorBytes<Spec> = (tensor: Spec) => AsyncIterable<Uint8Array>
+export type TensorBytes<Spec> = (tensor: Spec) => AsyncIterable<Uint8Array | Stretch>
 
 export interface WriteOptions {
   signal?: AbortSignal
@@ -41,14 +49,15 @@ export async function writeSafetensors<Spec extends TensorSpec>(
   let handle: FileHandle | undefined
   try {
     handle = await open(temporary, 'w')
-    await writeAll(handle, headerOf(ordered))
+    const header = headerOf(ordered)
+    await writePiece(handle, header, 0)
     let written = 0
     for (const tensor of ordered) {
       const before = written
       for await (const piece of bytes(tensor)) {
         if (options.signal?.aborted)
           throw error('ERR_ABORTED', `Writing ${file} was aborted`, { cause: options.signal.reason })
-        await writeAll(handle, piece)
+        await writePiece(handle, piece, header.length + written)
         written += piece.length
         options.onProgress?.(written, total)
       }
@@ -67,6 +76,12 @@ export async function writeSafetensors<Spec extends TensorSpec>(
   }
 }
 
+/** A weight file of a checkpoint and what goes into it. */
+export interface Shard<Spec extends TensorSpec> {
+  name: string
+  tensors: Spec[]
+}
+
 /**
  * Writes the weights of a checkpoint into `directory`: `model.safetensors`, or, above `maxShardBytes`, numbered shards
  * and their index. Tensors go to shards in the order given, as transformers does it.
@@ -77,15 +92,24 @@ export async function writeWeights<Spec extends TensorSpec>(
   bytes: TensorBytes<Spec>,
   options: WriteOptions & { maxShardBytes?: number } = {},
 ): Promise<void> {
-  const shards = planShards(tensors, options.maxShardBytes ?? defaultShardBytes)
-  const total = totalBytes(tensors)
+  await writeShards(directory, planShards(tensors, options.maxShardBytes ?? defaultShardBytes), bytes, options)
+}
+
+/** Writes weight files and, unless there is `model.safetensors` alone, their index. */
+export async function writeShards<Spec extends TensorSpec>(
+  directory: string,
+  shards: readonly Shard<Spec>[],
+  bytes: TensorBytes<Spec>,
+  options: WriteOptions = {},
+): Promise<void> {
+  const total = totalBytes(shards.flatMap(({ tensors }) => tensors))
   let before = 0
   for (const { name, tensors } of shards) {
     const onProgress = (written: number) => options.onProgress?.(before + written, total)
     await writeSafetensors(path.join(directory, name), tensors, bytes, { ...options, onProgress })
     before += totalBytes(tensors)
   }
-  if (shards.length === 1) return
+  if (shards.length === 1 && shards[0]!.name === singleFile) return
   const placed = shards.flatMap(({ name, tensors }) => tensors.map(({ storedName }) => [storedName, name] as const))
   const weightMap = Object.fromEntries(placed.sort(([a], [b]) => (a < b ? -1 : 1)))
   await writeJson(path.join(directory, indexFile), { metadata: { total_size: total }, weight_map: weightMap })
@@ -97,10 +121,7 @@ export async function writeJson(file: string, value: unknown): Promise<void> {
 }
 
 /** Which tensors go into which file. A tensor above the limit gets a file of its own. */
-export function planShards<Spec extends TensorSpec>(
-  tensors: readonly Spec[],
-  maxShardBytes: number,
-): { name: string; tensors: Spec[] }[] {
+export function planShards<Spec extends TensorSpec>(tensors: readonly Spec[], maxShardBytes: number): Shard<Spec>[] {
   const groups: Spec[][] = [[]]
   let used = 0
   for (const tensor of tensors) {
@@ -153,9 +174,10 @@ function headerOf(ordered: readonly TensorSpec[]): Buffer {
   return header
 }
 
-async function writeAll(handle: FileHandle, bytes: Uint8Array): Promise<void> {
-  for (let done = 0; done < bytes.length; ) {
-    done += (await handle.write(bytes, done, bytes.length - done)).bytesWritten
+async function writePiece(handle: FileHandle, piece: Uint8Array | Stretch, offset: number): Promise<void> {
+  if (!(piece instanceof Uint8Array)) return piece.writeTo(handle.fd, offset)
+  for (let done = 0; done < piece.length; ) {
+    done += (await handle.write(piece, done, piece.length - done, offset + done)).bytesWritten
   }
 }
 

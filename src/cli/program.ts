@@ -10,6 +10,7 @@ import { initCommand } from './init.ts'
 import { inspectCommand } from './inspect.ts'
 import { interruption, listenForInterrupts } from './interrupt.ts'
 import { withLibtorch } from './libtorch.ts'
+import { mergeCommand } from './merge.ts'
 import { probeCommand } from './probe.ts'
 import { serveCommand } from './serve.ts'
 import { setupCommand } from './setup.ts'
@@ -30,6 +31,7 @@ export function program(): Command {
     inspectCommand,
     initCommand,
     probeCommand,
+    mergeCommand,
     evalCommand,
     serveCommand,
     worldCommand,

@@ -1,0 +1,5 @@
+export { isLabel, labelOf, labelWords } from './labels.ts'
+export type { Decoder, Recipe, Rule, Setting, Settings, Source, Value } from './rule.ts'
+export { SettingReader } from './setting.ts'
+export { isSplice, parseSplice } from './splice.ts'
+export { parseRecipe, type RecipeObject, recipeOf } from './yaml.ts'
