@@ -32,8 +32,7 @@ template <class Real>
 void widen(const at::Tensor& tensor, int64_t begin, int64_t count, Real* out) {
   const void* data = static_cast<const uint8_t*>(tensor.const_data_ptr()) + begin * tensor.element_size();
   if constexpr (std::is_same_v<Real, float>)
-    if (tensor.scalar_type() == at::kBFloat16)
-      return widen_bfloat16(static_cast<const uint16_t*>(data), count, out);
+    if (tensor.scalar_type() == at::kBFloat16) return widen_bfloat16(static_cast<const uint16_t*>(data), count, out);
   AT_DISPATCH_FLOATING_TYPES_AND2(at::kHalf, at::kBFloat16, tensor.scalar_type(), "widen", [&] {
     const auto* numbers = static_cast<const scalar_t*>(data);
     for (int64_t i = 0; i < count; ++i) out[i] = static_cast<Real>(numbers[i]);
@@ -42,37 +41,51 @@ void widen(const at::Tensor& tensor, int64_t begin, int64_t count, Real* out) {
 
 // --- sums over a block -----------------------------------------------------------------------------------------------
 
-#define FRANKENTORCH_SUMS(Real)                                                                         \
-  FRANKENTORCH_CLONES double dot_of(const Real* a, const Real* b, int64_t count) {                      \
-    double sum = 0;                                                                                     \
-    _Pragma("omp simd reduction(+ : sum)") for (int64_t i = 0; i < count; ++i) sum +=                   \
-        static_cast<double>(a[i]) * static_cast<double>(b[i]);                                          \
-    return sum;                                                                                         \
-  }                                                                                                     \
-  /* delta = after - before; the largest and the sum of its magnitudes, and how many are unchanged */   \
-  FRANKENTORCH_CLONES void differ(const Real* before, const Real* after, int64_t count, Real* delta,    \
-                                  Real& largest, double& total, int64_t& unchanged) {                   \
-    Real most = 0;                                                                                      \
-    double sum = 0;                                                                                     \
-    int64_t same = 0;                                                                                   \
-    _Pragma("omp simd reduction(max : most) reduction(+ : sum, same)") for (int64_t i = 0; i < count;   \
-                                                                            ++i) {                      \
-      const bool equal = before[i] == after[i] || (before[i] != before[i] && after[i] != after[i]);     \
-      const Real difference = equal ? Real(0) : after[i] - before[i];                                   \
-      const Real magnitude = difference < 0 ? -difference : difference;                                 \
-      delta[i] = difference;                                                                            \
-      most = most > magnitude ? most : magnitude;                                                       \
-      sum += static_cast<double>(magnitude);                                                            \
-      same += equal;                                                                                    \
-    }                                                                                                   \
-    largest = most;                                                                                     \
-    total = sum;                                                                                        \
-    unchanged = same;                                                                                   \
-  }
+template <class Real>
+[[gnu::always_inline]] inline double dot(const Real* a, const Real* b, int64_t count) {
+  double sum = 0;
+#pragma omp simd reduction(+ : sum)
+  for (int64_t i = 0; i < count; ++i) sum += static_cast<double>(a[i]) * static_cast<double>(b[i]);
+  return sum;
+}
 
-FRANKENTORCH_SUMS(float)
-FRANKENTORCH_SUMS(double)
-#undef FRANKENTORCH_SUMS
+struct Difference {
+  double largest = 0;  // magnitude
+  double total = 0;    // of magnitudes
+  int64_t unchanged = 0;
+};
+
+// delta = after - before
+template <class Real>
+[[gnu::always_inline]] inline Difference difference(const Real* before, const Real* after, int64_t count, Real* delta) {
+  Real largest = 0;
+  double total = 0;
+  int64_t unchanged = 0;
+#pragma omp simd reduction(max : largest) reduction(+ : total, unchanged)
+  for (int64_t i = 0; i < count; ++i) {
+    const bool equal = before[i] == after[i] || (before[i] != before[i] && after[i] != after[i]);
+    delta[i] = equal ? Real(0) : after[i] - before[i];
+    const Real magnitude = delta[i] < 0 ? -delta[i] : delta[i];
+    largest = largest > magnitude ? largest : magnitude;
+    total += static_cast<double>(magnitude);
+    unchanged += equal;
+  }
+  return {static_cast<double>(largest), total, unchanged};
+}
+
+// GCC clones no templates.
+FRANKENTORCH_CLONES double dot_of(const float* a, const float* b, int64_t count) {
+  return dot(a, b, count);
+}
+FRANKENTORCH_CLONES double dot_of(const double* a, const double* b, int64_t count) {
+  return dot(a, b, count);
+}
+FRANKENTORCH_CLONES Difference difference_of(const float* before, const float* after, int64_t count, float* delta) {
+  return difference(before, after, count, delta);
+}
+FRANKENTORCH_CLONES Difference difference_of(const double* before, const double* after, int64_t count, double* delta) {
+  return difference(before, after, count, delta);
+}
 
 // Four counts side by side: neighbours often share a bin, and one counter would wait for itself.
 using Counts = std::array<std::array<int64_t, kBins>, 4>;
@@ -118,18 +131,14 @@ void add_range(const std::vector<at::Tensor>& chain, int64_t begin, int64_t end,
     for (int64_t i = 0; i < at.updates; ++i) {
       const Real* before = values.data() + i * kBlock;
       Real* delta = deltas.data() + i * kBlock;
-      Real largest;
-      double total;
-      int64_t unchanged;
-      differ(before, before + kBlock, count, delta, largest, total, unchanged);
+      const Difference change = difference_of(before, before + kBlock, count, delta);
       double* sums = share.sums.data() + at.of_update(i);
       sums[0] += dot_of(delta, delta, count);
-      sums[1] = std::max(sums[1], static_cast<double>(largest));
-      sums[2] += static_cast<double>(unchanged);
-      sums[3] += total;
-      if (unchanged < count) count_magnitudes(delta, count, share.counts[i]);
-      for (int64_t j = 0; j < i; ++j)
-        share.sums[at.of_pair(j, i)] += dot_of(deltas.data() + j * kBlock, delta, count);
+      sums[1] = std::max(sums[1], change.largest);
+      sums[2] += static_cast<double>(change.unchanged);
+      sums[3] += change.total;
+      if (change.unchanged < count) count_magnitudes(delta, count, share.counts[i]);
+      for (int64_t j = 0; j < i; ++j) share.sums[at.of_pair(j, i)] += dot_of(deltas.data() + j * kBlock, delta, count);
     }
   }
 }
