@@ -4,6 +4,7 @@
 
 #include "convert.h"
 #include "handle.h"
+#include "runtime/operation_count.h"
 
 namespace frankentorch::binding {
 namespace {
@@ -12,8 +13,9 @@ Napi::Value create_cancellation(Addon&, const Napi::CallbackInfo& info) {
   return wrap(info.Env(), std::make_shared<Cancellation>());
 }
 
-Napi::Value cancel(Addon&, const Napi::CallbackInfo& info) {
+Napi::Value cancel(Addon& addon, const Napi::CallbackInfo& info) {
   unwrap<Cancellation>(info[0], "cancellation")->cancel();
+  addon.engine.nudge();
   return info.Env().Undefined();
 }
 
@@ -30,6 +32,26 @@ Napi::Value num_threads(Addon& addon, const Napi::CallbackInfo& info) {
       [](Napi::Env env, int threads) { return Napi::Number::New(env, threads); });
 }
 
+// (on) -> Promise of what was counted until now, { name: count }
+Napi::Value count_operations(Addon& addon, const Napi::CallbackInfo& info) {
+  return addon.engine.run(
+      info.Env(), nullptr,
+      [on = info[0].ToBoolean().Value()](Turn&) {
+        auto counts = OperationCount::stop();
+        if (on) OperationCount::start();
+        return counts;
+      },
+      [](Napi::Env env, const std::map<std::string, int64_t>& counts) {
+        Napi::Object result = Napi::Object::New(env);
+        for (const auto& [name, count] : counts) result.Set(name, static_cast<double>(count));
+        return result;
+      });
+}
+
+Napi::Value crossings(Addon& addon, const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), static_cast<double>(addon.engine.crossings()));
+}
+
 Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   auto* addon = new Addon(env);
   env.AddCleanupHook([addon] { delete addon; });
@@ -38,6 +60,8 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   define<cancel>(exports, "cancel", *addon);
   define<set_num_threads>(exports, "setNumThreads", *addon);
   define<num_threads>(exports, "numThreads", *addon);
+  define<count_operations>(exports, "countOperations", *addon);
+  define<crossings>(exports, "crossings", *addon);
   define_tensors(exports, *addon);
   define_models(exports, *addon);
   define_generation(exports, *addon);
@@ -45,6 +69,7 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   define_checkpoint(exports, *addon);
   define_programs(exports, *addon);
   define_cuda(exports, *addon);
+  define_callbacks(exports, *addon);
   return exports;
 }
 

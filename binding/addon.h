@@ -5,6 +5,7 @@
 #include <atomic>
 #include <memory>
 
+#include "callbacks.h"
 #include "convert.h"
 #include "engine.h"
 #include "failures.h"
@@ -16,11 +17,12 @@ namespace frankentorch::binding {
 // What belongs to one JavaScript environment. Passed to every function as its data and not kept with SetInstanceData,
 // so that two copies of the addon can live in one environment.
 struct Addon {
-  explicit Addon(Napi::Env env) : engine(env), tensors(std::make_shared<TensorLedger>()) {}
+  explicit Addon(Napi::Env env) : tensors(std::make_shared<TensorLedger>()), callbacks(*this), engine(env) {}
 
-  Engine engine;
   std::shared_ptr<TensorLedger> tensors;
   std::shared_ptr<std::atomic<int64_t>> live_models = std::make_shared<std::atomic<int64_t>>(0);
+  Callbacks callbacks;
+  Engine engine;  // last: its thread stops before what its jobs use goes
 };
 
 // exports[name] = function(addon, info); what it throws in C++ becomes a JavaScript error with a code.
@@ -47,5 +49,6 @@ void define_images(Napi::Object exports, Addon& addon);
 void define_checkpoint(Napi::Object exports, Addon& addon);
 void define_programs(Napi::Object exports, Addon& addon);
 void define_cuda(Napi::Object exports, Addon& addon);
+void define_callbacks(Napi::Object exports, Addon& addon);
 
 }  // namespace frankentorch::binding

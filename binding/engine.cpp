@@ -2,6 +2,8 @@
 
 #include <ATen/core/grad_mode.h>
 
+#include <algorithm>
+
 namespace frankentorch::binding {
 
 Engine::Engine(Napi::Env env)
@@ -28,23 +30,55 @@ Napi::Promise Engine::submit(std::unique_ptr<Job> job) {
 }
 
 void Engine::loop() {
+  std::unique_lock lock(mutex_);
   for (;;) {
-    std::shared_ptr<Job> job;  // shared only because a std::function must be copyable
-    {
-      std::unique_lock lock(mutex_);
-      wake_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
-      if (stopping_) return;
-      job = std::move(queue_.front());
-      queue_.pop_front();
-      running_ = job->cancellation;
-    }
-    job->failure = attempt([&] {
-      if (job->cancellation->cancelled()) throw Error("ERR_ABORTED", "The work was aborted before it began");
-      at::NoGradGuard no_grad;
-      Turn turn(*job->cancellation);
-      job->compute(turn);
+    wake_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
+    if (stopping_) return;
+    const auto job = next(/*in_between=*/false);
+    lock.unlock();
+    perform(job);
+    lock.lock();
+  }
+}
+
+std::shared_ptr<Engine::Job> Engine::next(bool in_between) {
+  const auto found = std::ranges::find_if(queue_, [&](const auto& job) { return !in_between || job->in_between; });
+  if (found == queue_.end()) return nullptr;
+  std::shared_ptr<Job> job = std::move(*found);  // shared only because a std::function must be copyable
+  queue_.erase(found);
+  running_.push_back(job->cancellation);
+  return job;
+}
+
+void Engine::perform(std::shared_ptr<Job> job) {
+  ++crossings_;
+  job->failure = attempt([&] {
+    if (job->cancellation->cancelled()) throw Error("ERR_ABORTED", "The work was aborted before it began");
+    at::NoGradGuard no_grad;
+    Turn turn(*job->cancellation);
+    job->compute(turn);
+  });
+  {
+    std::lock_guard lock(mutex_);
+    running_.pop_back();
+  }
+  post([this, job = std::move(job)](Napi::Env env) { settle(env, *job); });
+}
+
+void Engine::serve_until(const std::function<bool()>& done) {
+  const Released released;
+  std::unique_lock lock(mutex_);
+  const auto cancellation = running_.back();
+  for (;;) {
+    std::shared_ptr<Job> job;
+    wake_.wait(lock, [&] {
+      return stopping_ || cancellation->cancelled() || done() || (job = next(/*in_between=*/true)) != nullptr;
     });
-    post([this, job = std::move(job)](Napi::Env env) { settle(env, *job); });
+    if (stopping_ || cancellation->cancelled()) throw Error("ERR_ABORTED", "The work was aborted");
+    if (!job) return;
+    lock.unlock();
+    perform(std::move(job));
+    lock.lock();
   }
 }
 
@@ -59,6 +93,7 @@ void Engine::settle(Napi::Env env, Job& job) {
 }
 
 void Engine::post(std::function<void(Napi::Env)> call) {
+  ++crossings_;
   auto* boxed = new std::function<void(Napi::Env)>(std::move(call));
   const auto status =
       to_javascript_.NonBlockingCall(boxed, [](Napi::Env env, Napi::Function, std::function<void(Napi::Env)>* boxed) {
@@ -75,9 +110,9 @@ void Engine::stop() {
   {
     std::lock_guard lock(mutex_);
     stopping_ = true;
-    if (running_) running_->cancel();
+    for (const auto& running : running_) running->cancel();
   }
-  wake_.notify_one();
+  wake_.notify_all();
   thread_.join();
   queue_.clear();
   to_javascript_.Release();

@@ -23,6 +23,8 @@ std::optional<Failure> attempt(const std::function<void()>& work) {
   try {
     work();
     return std::nullopt;
+  } catch (const CallbackFailure& failure) {
+    return Failure{"ERR_CALLBACK", failure.what(), std::to_string(failure.question)};
   } catch (const Error& error) {
     return Failure{error.code(), error.what(), {}};
   } catch (const c10::OutOfMemoryError& error) {

@@ -2,11 +2,21 @@
 
 #include <napi.h>
 
+#include <cstdint>
+#include <exception>
 #include <functional>
 #include <optional>
 #include <string>
 
 namespace frankentorch::binding {
+
+// What a callback of JavaScript threw; it is kept there under the number of its question.
+class CallbackFailure : public std::exception {
+ public:
+  explicit CallbackFailure(int64_t question) : question(question) {}
+  const char* what() const noexcept override { return "A callback failed"; }
+  const int64_t question;
+};
 
 // What went wrong on a thread that may not touch JavaScript.
 struct Failure {

@@ -53,7 +53,8 @@ Napi::Value generate(Addon& addon, const Napi::CallbackInfo& info) {
 
   auto converse = [&engine = addon.engine, loaded = unwrap<LoadedModel>(info[0], "model"), inputs = to_inputs(info[1]),
                    options = to_row_options(info[2]),
-                   hooks = to_attachments(to_object(info[3], "options").Get("interventions")), on_token](Turn& turn) {
+                   hooks = to_attachments(addon, to_object(info[3], "options").Get("interventions")),
+                   on_token](Turn& turn) {
     Generation generation(loaded->model);
     Replies replies{std::vector<Reply>(options.size()), {}};
     auto take = [&](const std::vector<Emitted>& emitted) {
@@ -112,7 +113,7 @@ Napi::Value batch_join(Addon& addon, const Napi::CallbackInfo& info) {
   return addon.engine.run(
       info.Env(), to_cancellation(info[4]),
       [batch = unwrap<RunningBatch>(info[0], "batch"), inputs = to_inputs(info[1]), options = to_row_options(info[2]),
-       hooks = to_attachments(to_object(info[3], "options").Get("interventions"))](Turn& turn) {
+       hooks = to_attachments(addon, to_object(info[3], "options").Get("interventions"))](Turn& turn) {
         return batch->generation.join(inputs, options, hooks, turn);
       },
       from_emitted);

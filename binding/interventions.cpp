@@ -2,9 +2,12 @@
 
 #include <array>
 
+#include "addon.h"
 #include "fields.h"
 #include "hooks/intervention.h"
+#include "hooks/recorded.h"
 #include "hooks/swap.h"
+#include "programs.h"
 #include "tensors.h"
 
 namespace frankentorch::binding {
@@ -34,6 +37,7 @@ std::map<int64_t, Positions> to_rows(const Napi::Value& value) {
     if (fields.has("first")) positions.first = fields.integer("first");
     if (fields.has("positions")) positions.listed = fields.integers("positions");
     positions.sources = fields.integers("sources");
+    if (fields.has("sample")) positions.sample = static_cast<uint64_t>(fields.integer("sample"));
     rows[fields.integer("row")] = std::move(positions);
     return true;
   });
@@ -41,9 +45,19 @@ std::map<int64_t, Positions> to_rows(const Napi::Value& value) {
   return rows;
 }
 
+Selection to_selection(const Fields& fields) {
+  using Steps = Selection::Steps;
+  Selection selection;
+  selection.point = fields.text("point");
+  selection.steps = one_of<Steps, 3>(fields.text("steps"),
+                                     {{{"prefill", Steps::prefill}, {"decode", Steps::decode}, {"all", Steps::all}}});
+  selection.rows = to_rows(fields.get("rows"));
+  if (fields.has("heads")) selection.heads = fields.integers("heads");
+  return selection;
+}
+
 std::shared_ptr<Hook> to_intervention(const std::string& kind, const Fields& fields) {
   using Kind = Intervention::Kind;
-  using Steps = Intervention::Steps;
   Intervention::Options options;
   options.kind = one_of<Kind, 6>(kind, {{{"zero", Kind::zero},
                                          {"add", Kind::add},
@@ -51,11 +65,7 @@ std::shared_ptr<Hook> to_intervention(const std::string& kind, const Fields& fie
                                          {"scale", Kind::scale},
                                          {"noise", Kind::noise},
                                          {"skip", Kind::skip}}});
-  options.steps = one_of<Steps, 3>(fields.text("steps"),
-                                   {{{"prefill", Steps::prefill}, {"decode", Steps::decode}, {"all", Steps::all}}});
-  options.point = fields.text("point");
-  options.rows = to_rows(fields.get("rows"));
-  if (fields.has("heads")) options.heads = fields.integers("heads");
+  options.where = to_selection(fields);
   if (fields.has("tensor")) options.tensor = unwrap_tensor(fields.get("tensor")).reshape(fields.integers("shape"));
   if (fields.has("factor")) options.factor = fields.number("factor");
   if (fields.has("standardDeviation")) options.standard_deviation = fields.number("standardDeviation");
@@ -63,13 +73,29 @@ std::shared_ptr<Hook> to_intervention(const std::string& kind, const Fields& fie
   return std::make_shared<Intervention>(std::move(options));
 }
 
+std::shared_ptr<Hook> to_recorded(const Fields& fields) {
+  const auto recorded = to_program(fields.get("program"));
+  return std::make_shared<Recorded>(std::shared_ptr<const Program>(recorded, &recorded->program), to_selection(fields),
+                                    static_cast<uint64_t>(fields.integer("seed")));
+}
+
+std::shared_ptr<Hook> to_callback(Addon& addon, const Fields& fields) {
+  return std::make_shared<Callback>(addon.callbacks.ask(fields.integer("callback")), to_selection(fields));
+}
+
+std::shared_ptr<Hook> to_hook(Addon& addon, const Fields& fields) {
+  const std::string kind = fields.text("kind");
+  if (kind == "swap") return to_swap(fields);
+  if (kind == "callback") return to_callback(addon, fields);
+  return kind == "program" ? to_recorded(fields) : to_intervention(kind, fields);
+}
+
 }  // namespace
 
-std::vector<Attachment> to_attachments(const Napi::Value& value) {
-  return to_vector(value, "interventions", [](const Napi::Value& intervention) {
+std::vector<Attachment> to_attachments(Addon& addon, const Napi::Value& value) {
+  return to_vector(value, "interventions", [&](const Napi::Value& intervention) {
     const Fields fields(intervention, "intervention");
-    const std::string kind = fields.text("kind");
-    return Attachment{fields.text("point"), kind == "swap" ? to_swap(fields) : to_intervention(kind, fields)};
+    return Attachment{fields.text("point"), to_hook(addon, fields)};
   });
 }
 

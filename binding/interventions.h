@@ -8,7 +8,9 @@
 
 namespace frankentorch::binding {
 
+struct Addon;
+
 // What src/model makes of a list of interventions, each for one point: { kind, point, … }.
-std::vector<Attachment> to_attachments(const Napi::Value& value);
+std::vector<Attachment> to_attachments(Addon& addon, const Napi::Value& value);
 
 }  // namespace frankentorch::binding

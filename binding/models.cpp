@@ -70,7 +70,7 @@ struct RowOutput {
 Napi::Value forward(Addon& addon, const Napi::CallbackInfo& info) {
   const auto options = to_object(info[2], "options");
   auto attachments = std::make_shared<Attachments>();
-  for (const auto& one : to_attachments(options.Get("interventions"))) attachments->attach(one);
+  for (const auto& one : to_attachments(addon, options.Get("interventions"))) attachments->attach(one);
   std::map<std::string, std::shared_ptr<Capture>> captures;
   to_vector(options.Get("capture"), "capture", [&](const Napi::Value& point) {
     const std::string name = to_string(point, "point");

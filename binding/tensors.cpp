@@ -93,7 +93,7 @@ Napi::Value tensor_from_data(Addon& addon, const Napi::CallbackInfo& info) {
 
 // (handle) -> Promise<TypedArray>
 Napi::Value tensor_data(Addon& addon, const Napi::CallbackInfo& info) {
-  return addon.engine.run(
+  return addon.engine.serve(
       info.Env(), nullptr,
       [tensor = unwrap_tensor(info[0])](Turn&) {
         const at::ScalarType dtype = tensor.scalar_type();
@@ -105,7 +105,7 @@ Napi::Value tensor_data(Addon& addon, const Napi::CallbackInfo& info) {
 
 // (handle) -> Promise<Uint8Array>: the elements as they are stored, half types included.
 Napi::Value tensor_bytes(Addon& addon, const Napi::CallbackInfo& info) {
-  return addon.engine.run(
+  return addon.engine.serve(
       info.Env(), nullptr, [tensor = unwrap_tensor(info[0])](Turn&) { return plain(tensor).flatten().view(at::kByte); },
       to_typed_array);
 }

@@ -33,6 +33,7 @@ const table = {
   ERR_UNKNOWN_OPERATOR: [ArgumentError, 'libtorch has no operator of that name, or it is not offered.'],
   ERR_RECIPE: [ArgumentError, 'A splice or a merge recipe is not in the expected form.'],
   ERR_SYMBOLIC_VALUE: [ArgumentError, 'A value inside a recorded program was asked for as if it were known.'],
+  ERR_REENTRANT: [EngineError, 'A model was called from inside a callback that its own pass waits for.'],
   ERR_SHAPE_MISMATCH: [EngineError, 'Shapes do not fit together.'],
   ERR_CHECKPOINT_NOT_FOUND: [CheckpointError, 'A checkpoint directory or one of its files does not exist.'],
   ERR_CHECKPOINT_CORRUPT: [CheckpointError, 'A checkpoint file is truncated or its header is invalid.'],

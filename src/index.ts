@@ -28,6 +28,8 @@ export { type ProvisionOptions, provisionLibtorch as setup } from './libtorch/pr
 export { type BatchOptions, type BatchReply, DecodeBatch } from './model/decode-batch.ts'
 export type { FreezeOptions, ParameterCount, Trainable } from './model/freezing.ts'
 export type { FinishReason, GenerateOptions, Reply } from './model/generation.ts'
+export type { HookCallback, HookPassage } from './model/hook-callbacks.ts'
+export type { Hook } from './model/hooks.ts'
 export { disposeInputs, type Inputs } from './model/inputs.ts'
 export {
   interventionFromJson,
@@ -35,7 +37,7 @@ export {
   interventionToJson,
   type SerializedIntervention,
 } from './model/intervention-json.ts'
-export type { ChangeIntervention, Intervention } from './model/interventions.ts'
+export type { CallbackOptions, ChangeIntervention, HookOptions, Intervention } from './model/interventions.ts'
 export {
   type ForwardOptions,
   type ForwardOutput,

@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
 import { createRequire } from 'node:module'
 import { error, FrankentorchError, isErrorCode, messageOf } from './errors.ts'
 import { currentHost, linkerRemedy, requireHost } from './libtorch/host.ts'
@@ -12,6 +13,7 @@ export type TensorHandle = { readonly [brand]: 'tensor' }
 export type ModelHandle = { readonly [brand]: 'model' }
 export type BatchHandle = { readonly [brand]: 'batch' }
 export type MappedFileHandle = { readonly [brand]: 'mapped file' }
+export type ProgramHandle = { readonly [brand]: 'program' }
 export type CancellationHandle = { readonly [brand]: 'cancellation' }
 
 export interface NativeTensor {
@@ -103,9 +105,38 @@ export interface NativePositions {
   first?: number
   positions?: readonly number[]
   sources?: readonly number[]
+  /** What tells its random draws from another row's. */
+  sample?: number
 }
 
-export type NativeIntervention = NativeSwap | NativeChange
+/** A recorded program of one tensor, whose random draws depend on the seed and on each row's `sample`. */
+export interface NativeRecorded extends Omit<NativeChange, 'kind'> {
+  kind: 'program'
+  program: ProgramHandle
+  seed: number
+}
+
+/** A function of JavaScript, by the number it was registered with. */
+export interface NativeCallback extends Omit<NativeChange, 'kind'> {
+  kind: 'callback'
+  callback: number
+}
+
+export type NativeIntervention = NativeSwap | NativeChange | NativeRecorded | NativeCallback
+
+/** Whose value waits for an answer. */
+export interface NativeQuestion {
+  /** What the answer names. */
+  question: number
+  callback: number
+  value: NativeTensor
+  point: string
+  prefill: boolean
+  /** Absolute position of the first token of the value. */
+  firstToken: number
+  /** Of the call; empty inside the vision tower, which runs for all. */
+  rows: number[]
+}
 
 export interface NativeRowOptions {
   maxNewTokens: number
@@ -189,11 +220,31 @@ export interface Native {
 
   /** One schema a line; a program names an operator by its line. */
   operatorSchemas(): string
+  createProgram(program: NativeProgram): ProgramHandle
+  disposeProgram(program: ProgramHandle): void
+  /** The tensors it owns, in the order of its code. */
+  programTensors(program: ProgramHandle): NativeTensor[]
+  /** What its results would be; nothing is computed. */
+  dryRunProgram(
+    program: ProgramHandle,
+    shapes: readonly (readonly number[])[],
+    dtype: Dtype,
+  ): ({ shape: number[]; dtype: Dtype } | undefined)[]
   runProgram(
-    program: NativeProgram,
+    program: NativeProgram | ProgramHandle,
     inputs: readonly TensorHandle[],
     cancellation?: CancellationHandle,
   ): Promise<NativeResult[]>
+
+  /** Who answers for callbacks among the hooks. */
+  onQuestion(answer: (question: NativeQuestion) => void): void
+  /** The tensor to go on with, none to leave the value as it is, or that the callback failed. False when nobody waits any more. */
+  answer(question: number, result: TensorHandle | undefined, failed: boolean): boolean
+
+  /** From here on, or no longer, counts the operations that the engine dispatches, by name; gives what was counted. For tests and bench. */
+  countOperations(on: boolean): Promise<Record<string, number>>
+  /** How often work or words have crossed between JavaScript and engine. */
+  crossings(): number
 
   preprocessImages(visuals: readonly NativeVisual[], options: NativePatchOptions): Promise<NativeTensor>
   resizeImage(image: NativePicture, width: number, height: number, filter: 'bicubic' | 'lanczos'): Promise<Uint8Array>
@@ -236,6 +287,17 @@ export interface Native {
     model: ModelHandle,
     gridThw: readonly (readonly number[])[],
   ): { windowIndex: number[]; cuWindowSeqlens: number[] }
+}
+
+/** Holds the point while a hook's callback runs: the engine waits for it and serves tensor programs alone. */
+export const insideCallback = new AsyncLocalStorage<string>()
+
+const failures = new Map<number, unknown>()
+
+/** Keeps what a callback threw for the call that waits for its answer; returns what forgets it. */
+export function rememberFailure(question: number, thrown: unknown): () => void {
+  failures.set(question, thrown)
+  return () => failures.delete(question)
 }
 
 let loaded: Native | undefined
@@ -285,13 +347,41 @@ function load(): Native {
 function translated(addon: Native): Native {
   const wrapped: Record<string, unknown> = {}
   for (const [name, value] of Object.entries(addon)) {
-    wrapped[name] = typeof value === 'function' ? translatedFunction(value as (...args: unknown[]) => unknown) : value
+    wrapped[name] =
+      typeof value === 'function' ? translatedFunction(name, value as (...args: unknown[]) => unknown) : value
   }
   return wrapped as unknown as Native
 }
 
-function translatedFunction(call: (...args: unknown[]) => unknown) {
+// Anything else would wait in the engine's queue behind the very call whose callback this is.
+const servedInsideCallbacks: ReadonlySet<string> = new Set([
+  'runProgram',
+  'tensorData',
+  'tensorBytes',
+  'tensorFromData',
+  'disposeTensor',
+  'memory',
+  'createProgram',
+  'disposeProgram',
+  'programTensors',
+  'dryRunProgram',
+  'operatorSchemas',
+  'createCancellation',
+  'cancel',
+  'answer',
+  'onQuestion',
+  'crossings',
+])
+
+function translatedFunction(name: string, call: (...args: unknown[]) => unknown) {
+  const refused = !servedInsideCallbacks.has(name)
   return (...args: unknown[]) => {
+    const point = refused ? insideCallback.getStore() : undefined
+    if (point !== undefined)
+      throw error(
+        'ERR_REENTRANT',
+        `${name} was called from a hook's callback at ${point}, while the engine waits for it: only tensor programs are served there`,
+      )
     try {
       const result = call(...args)
       return result instanceof Promise ? settled(result) : result
@@ -312,6 +402,12 @@ async function settled(promise: Promise<unknown>): Promise<unknown> {
 
 function translatedError(thrown: unknown): unknown {
   if (thrown instanceof FrankentorchError || !(thrown instanceof Error)) return thrown
-  const { code } = thrown as { code?: unknown }
+  const { code, detail } = thrown as { code?: unknown; detail?: unknown }
+  if (code === 'ERR_CALLBACK') {
+    const question = Number(detail)
+    const own = failures.get(question)
+    failures.delete(question)
+    return own
+  }
   return isErrorCode(code) ? error(code, thrown.message, { cause: thrown }) : thrown
 }

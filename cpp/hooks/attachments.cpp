@@ -29,6 +29,12 @@ at::Tensor Attachments::observe(const std::string& point, at::Tensor value, int6
   }
   if (group >= 0) return run(found->second, std::move(value), batch_->groups[group], input);
 
+  if (batch_->groups.size() == 1) {  // no copy to put groups together again
+    const Group& all = batch_->groups.front();
+    const at::Tensor rows = Batch::rows_of(all, value);
+    const at::Tensor after = run(found->second, rows, all, input.defined() ? Batch::rows_of(all, input) : input);
+    return after.is_same(rows) ? value : after.flatten(0, 1);
+  }
   std::vector<at::Tensor> parts;
   bool changed = false;
   for (const auto& rows : batch_->groups) {

@@ -17,6 +17,15 @@ class Cancellation {
   std::atomic<bool> cancelled_{false};
 };
 
+// Gives the right to compute away for as long as this lives, on a thread that holds it.
+class Released {
+ public:
+  Released() { ComputeToken::of_process().release(); }
+  ~Released() { ComputeToken::of_process().acquire(); }
+  Released(const Released&) = delete;
+  Released& operator=(const Released&) = delete;
+};
+
 // The right to compute, held while a job runs. `pause()` stands once per layer, decode step or program: it stops
 // cancelled work and lets another engine of the process have its turn.
 class Turn {

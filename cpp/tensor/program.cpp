@@ -47,7 +47,29 @@ void describe(std::ostream& out, const IValue& value) {
   out << (dtype ? dtype : c10::toString(tensor.scalar_type())) << tensor.sizes();
 }
 
+// Tensors without data in place of tensors.
+IValue meta_value(const IValue& value) {
+  const auto meta = [](const at::Tensor& tensor) {
+    return tensor.defined() ? at::empty_like(tensor, tensor.options().device(at::kMeta)) : tensor;
+  };
+  if (value.isTensor()) return meta(value.toTensor());
+  if (!value.isList()) return value;
+  c10::impl::GenericList list(value.toList().elementType());
+  for (const IValue& element : value.toListRef()) list.push_back(meta_value(element));
+  return list;
+}
+
 }  // namespace
+
+// SplitMix64's finaliser over the one, then over both.
+uint64_t mixed(uint64_t seed, uint64_t salt) {
+  const auto finalised = [](uint64_t x) {
+    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9;
+    x = (x ^ (x >> 27)) * 0x94d049bb133111eb;
+    return x ^ (x >> 31);
+  };
+  return finalised(finalised(seed + 0x9e3779b97f4a7c15) ^ salt);
+}
 
 Program::Program(size_t inputs)
     : inputs_(inputs), types_(inputs, c10::TensorType::get()), last_used_by_(inputs, -1), given_(inputs, false) {}
@@ -64,6 +86,7 @@ Register Program::add(const c10::OperatorHandle& op, std::vector<Argument> argum
     differentiates_ |= needs_grad(arguments[i].literal);
   }
   differentiates_ |= schema.name() == "frankentorch::leaf";
+  random_ |= options.seed.has_value();
 
   const auto first_output = static_cast<Register>(types_.size());
   instructions_.push_back({op, std::move(arguments), options, generator_argument(schema), first_output, {}});
@@ -94,7 +117,7 @@ void Program::give(Register result) {
   results_.push_back(result);
 }
 
-std::vector<IValue> Program::run(std::vector<at::Tensor> inputs, Turn& turn) const {
+std::vector<IValue> Program::run(std::vector<at::Tensor> inputs, const RunOptions& options) const {
   if (inputs.size() != inputs_)
     fail("ERR_INVALID_ARGUMENT", "Expected ", inputs_, " inputs of a program but received ", inputs.size());
   std::vector<IValue> registers(types_.size());
@@ -102,14 +125,15 @@ std::vector<IValue> Program::run(std::vector<at::Tensor> inputs, Turn& turn) con
   inputs.clear();
 
   torch::jit::Stack stack;
-  turn.pause();
+  if (options.turn) options.turn->pause();
   auto paused = std::chrono::steady_clock::now();
   for (size_t i = 0; i < instructions_.size(); ++i) {
-    call(i, registers, stack);
+    call(i, options, registers, stack);
     for (const Register done : instructions_[i].last_uses)
       if (!given_[done]) registers[done] = IValue();
+    if (!options.turn) continue;
     if (const auto now = std::chrono::steady_clock::now(); now - paused > kSlice) {
-      turn.pause();
+      options.turn->pause();
       paused = now;
     }
   }
@@ -120,7 +144,23 @@ std::vector<IValue> Program::run(std::vector<at::Tensor> inputs, Turn& turn) con
   return results;
 }
 
-void Program::call(size_t index, std::vector<IValue>& registers, std::vector<IValue>& stack) const {
+Program Program::on_meta() const {
+  Program meta = *this;
+  for (auto& instruction : meta.instructions_) {
+    const auto& declared = instruction.op.schema().arguments();
+    for (size_t i = 0; i < declared.size(); ++i) {
+      Argument& argument = instruction.arguments[i];
+      // what makes a tensor out of nothing makes it where it is told
+      if (declared[i].name() == "device") argument = {Argument::Kind::literal, IValue(at::Device(at::kMeta)), 0, {}};
+      argument.literal = meta_value(argument.literal);
+      for (auto& element : argument.elements) element.literal = meta_value(element.literal);
+    }
+  }
+  return meta;
+}
+
+void Program::call(size_t index, const RunOptions& options, std::vector<IValue>& registers,
+                   std::vector<IValue>& stack) const {
   const Instruction& instruction = instructions_[index];
   const auto& schema = instruction.op.schema();
   stack.clear();
@@ -128,8 +168,8 @@ void Program::call(size_t index, std::vector<IValue>& registers, std::vector<IVa
     stack.push_back(value_of(instruction.arguments[i], schema.arguments()[i], registers));
   try {
     c10::AutoGradMode grad(at::GradMode::is_enabled() && !instruction.options.no_grad);
-    if (instruction.options.seed)
-      call_seeded(instruction.op, stack, instruction.generator, *instruction.options.seed);
+    if (const auto seed = instruction.options.seed)
+      call_seeded(instruction.op, stack, instruction.generator, options.salt ? mixed(*seed, *options.salt) : *seed);
     else
       instruction.op.callBoxed(stack);
   } catch (c10::Error& error) {

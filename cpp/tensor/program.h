@@ -39,9 +39,20 @@ class Program {
   // Some constant or instruction asks for gradients, so that a run needs gradient mode.
   bool differentiates() const { return differentiates_; }
 
+  // Some instruction draws random numbers.
+  bool random() const { return random_; }
+
+  struct RunOptions {
+    Turn* turn = nullptr;          // passed on between instructions; none: the caller does that
+    std::optional<uint64_t> salt;  // makes random instructions draw otherwise than their seeds alone would
+  };
+
   // Runs every instruction in order on the calling thread, in its gradient mode. Registers are dropped after their last
   // use. What libtorch throws names the instruction and the shapes it was given.
-  std::vector<c10::IValue> run(std::vector<at::Tensor> inputs, Turn& turn) const;
+  std::vector<c10::IValue> run(std::vector<at::Tensor> inputs, const RunOptions& options) const;
+
+  // The same program with shapes and dtypes only: run on meta tensors it computes nothing.
+  Program on_meta() const;
 
  private:
   struct Instruction {
@@ -53,7 +64,8 @@ class Program {
     std::vector<Register> last_uses;
   };
 
-  void call(size_t index, std::vector<c10::IValue>& registers, std::vector<c10::IValue>& stack) const;
+  void call(size_t index, const RunOptions& options, std::vector<c10::IValue>& registers,
+            std::vector<c10::IValue>& stack) const;
   void use(Register used);
 
   size_t inputs_;
@@ -63,6 +75,10 @@ class Program {
   std::vector<bool> given_;            // by register
   std::vector<Register> results_;
   bool differentiates_ = false;
+  bool random_ = false;
 };
+
+// A seed that depends on both.
+uint64_t mixed(uint64_t seed, uint64_t salt);
 
 }  // namespace frankentorch

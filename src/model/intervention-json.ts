@@ -1,6 +1,8 @@
 import { z } from 'zod'
 import { canonicalJson, hashBytes, hashJson } from '../canonical-json.ts'
 import { check, expected } from '../check.ts'
+import { Program } from '../tensor/program.ts'
+import { programFromJson, programToJson } from '../tensor/program-json.ts'
 import { Tensor } from '../tensor/tensor.ts'
 import { checkIntervention, type Intervention } from './interventions.ts'
 
@@ -12,7 +14,10 @@ export interface SerializedIntervention {
 
 const TensorReference = z.strictObject({ sha256: z.string(), dtype: z.string(), shape: z.array(z.int()) })
 
-/** Defaults are written out, so interventions that mean the same have the same JSON. The tensors are the caller's own, not copies. */
+/**
+ * Defaults are written out, so interventions that mean the same have the same JSON. The tensors are the caller's own, not copies;
+ * those of a program are handles of what it owns.
+ */
 export async function interventionToJson(intervention: Intervention): Promise<SerializedIntervention> {
   const tensors: Record<string, Tensor> = {}
   const write = async (value: unknown): Promise<unknown> => {
@@ -21,6 +26,7 @@ export async function interventionToJson(intervention: Intervention): Promise<Se
       tensors[sha256] = value
       return { sha256, dtype: value.dtype, shape: [...value.shape] }
     }
+    if (value instanceof Program) return programToJson(value, write)
     if (Array.isArray(value)) return Promise.all(value.map(write))
     if (typeof value !== 'object' || value === null) return value
     const entries = Object.entries(value).filter(([, inner]) => inner !== undefined)
@@ -37,16 +43,15 @@ export function interventionFromJson(json: unknown, tensors: Readonly<Record<str
   const read = (value: unknown): unknown => {
     if (Array.isArray(value)) return value.map(read)
     if (typeof value !== 'object' || value === null) return value
-    if ('sha256' in value) return referred(check(TensorReference, value, 'json.tensor'), tensors)
+    if ('sha256' in value) return referred(value, tensors)
+    if ('instructions' in value) return programFromJson(value, (reference) => referred(reference, tensors))
     return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, read(inner)]))
   }
   return checkIntervention(read(json), 'json')
 }
 
-function referred(
-  { sha256, dtype, shape }: z.output<typeof TensorReference>,
-  tensors: Readonly<Record<string, Tensor>>,
-) {
+function referred(reference: object, tensors: Readonly<Record<string, Tensor>>): Tensor {
+  const { sha256, dtype, shape } = check(TensorReference, reference, 'json.tensor')
   const tensor = tensors[sha256]
   if (tensor && tensor.dtype === dtype && String(tensor.shape) === String(shape)) return tensor
   throw expected(`a ${dtype} tensor of shape [${shape.join(', ')}]`, `tensors['${sha256}']`, tensor && String(tensor))

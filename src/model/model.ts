@@ -6,14 +6,24 @@ import type { ModelConfig } from '../checkpoint/config.ts'
 import type { GenerationConfig } from '../checkpoint/generation-config.ts'
 import { error, FrankentorchError } from '../errors.ts'
 import { ResolveOptions, resolveModel } from '../hub/index.ts'
-import { abortable, type ModelHandle, type NativeReplies, native, requireNotAborted } from '../native.ts'
+import {
+  abortable,
+  type ModelHandle,
+  type NativeIntervention,
+  type NativeReplies,
+  native,
+  requireNotAborted,
+} from '../native.ts'
 import { type FloatingDtype, floatingDtypes } from '../tensor/dtype.ts'
+import type { Expression } from '../tensor/expression.ts'
 import { Tensor } from '../tensor/tensor.ts'
 import { type BatchOptions, DecodeBatch, type PreparedPrompt } from './decode-batch.ts'
 import { type FreezeOptions, Freezing, type Trainable } from './freezing.ts'
 import { GenerateOptions, onEveryReply, type Reply, rowOptions } from './generation.ts'
+import type { HookCallback } from './hook-callbacks.ts'
+import { type Hook, Hooks } from './hooks.ts'
 import { checkedGrids, disposeInputs, type Inputs, nativeInputs } from './inputs.ts'
-import type { Intervention } from './interventions.ts'
+import type { CallbackOptions, HookOptions, Intervention } from './interventions.ts'
 import { type Parameter, type ParameterInfo, parametersOf } from './parameters.ts'
 import type { Message } from './processor/messages.ts'
 import { createProcessor, type Processor } from './processor/processor.ts'
@@ -70,6 +80,7 @@ export class VisionLanguageModel implements AsyncDisposable {
   readonly #points: readonly PointInfo[]
   readonly #parameters: readonly Parameter[]
   readonly #freezing: Freezing
+  readonly #hooks: Hooks
   #disposed = false
 
   private constructor(
@@ -86,6 +97,7 @@ export class VisionLanguageModel implements AsyncDisposable {
     this.#handle = native.handle
     this.#points = native.points
     this.#parameters = parametersOf(checkpoint, native.dtype)
+    this.#hooks = new Hooks({ config: this.config, points: this.#points, dtype: this.dtype, newTokens: 0 })
     this.#freezing = new Freezing(this.#parameters, checkpoint.config.numHiddenLayers)
   }
 
@@ -152,6 +164,33 @@ export class VisionLanguageModel implements AsyncDisposable {
   /** How much of the model training may change, in all and block by block. */
   trainable(): Trainable {
     return this.#freezing.trainable()
+  }
+
+  /**
+   * Attaches a function of what passes a point, which is recorded now and runs in the engine at every step of `forward`, `generate`, `stream` and rows that join a
+   * `batch` from now on, or an intervention: `using h = model.hook('language_model.layers.12', (x) => x.mul(0.5), { positions: 'answer' })`. It sees the whole
+   * value [rows, tokens, width] and must keep its shape and dtype; where `positions`, `steps`, `rows` and `heads` do not select, the value stays.
+   * Throws `ERR_UNKNOWN_POINT`, `ERR_UNKNOWN_LAYER`, `ERR_SHAPE_MISMATCH`, `ERR_SYMBOLIC_VALUE`, `ERR_INVALID_ARGUMENT` or `ERR_UNKNOWN_OPTION`.
+   */
+  hook(intervention: Intervention): Hook
+  hook(point: string, record: (x: Expression) => Expression, options?: HookOptions): Hook
+  hook(what: string | Intervention, record?: (x: Expression) => Expression, options?: HookOptions): Hook {
+    this.#live()
+    return this.#hooks.attach(what, record, options)
+  }
+
+  /**
+   * Attaches a function that decides in JavaScript: the engine waits for its promise and meanwhile serves the tensor programs that it awaits. A model's call from
+   * inside is `ERR_REENTRANT`; what it throws rejects the call that asked. Slower than `hook` by a crossing for each point and step.
+   */
+  hookAsync(point: string, callback: HookCallback, options?: CallbackOptions): Hook {
+    this.#live()
+    return this.#hooks.attachCallback(point, callback, options)
+  }
+
+  /** What is attached, in the order in which it acts: before the interventions of a call. */
+  hooks(): Hook[] {
+    return this.#hooks.list()
   }
 
   /**
@@ -247,11 +286,7 @@ export class VisionLanguageModel implements AsyncDisposable {
     const checked = nativeInputs(this.config, inputs)
     const attached = {
       capture: selectPoints(capture, { names, numHiddenLayers: this.config.numHiddenLayers }),
-      interventions: resolveInterventions(interventions, inputs, {
-        config: this.config,
-        points: this.#points,
-        newTokens: 0,
-      }),
+      interventions: this.#attachments(interventions, inputs, 0),
     }
     const rows = await abortable(signal, (cancellation) => native().forward(handle, checked, attached, cancellation))
     return rows.map(({ logits, positionIds, captured }) => ({
@@ -270,6 +305,7 @@ export class VisionLanguageModel implements AsyncDisposable {
   async dispose(): Promise<void> {
     if (this.#disposed) return
     this.#disposed = true
+    this.#hooks.dispose()
     await native().disposeModel(this.#handle)
   }
 
@@ -350,9 +386,13 @@ export class VisionLanguageModel implements AsyncDisposable {
   #engineArguments(inputs: Inputs, options: z.output<typeof GenerateOptions>) {
     const checked = nativeInputs(this.config, inputs)
     const rows = rowOptions(options, this.generationConfig, inputs.inputIds.length)
-    const context = { config: this.config, points: this.#points, newTokens: options.maxNewTokens }
-    const interventions = resolveInterventions(options.interventions, inputs, context)
+    const interventions = this.#attachments(options.interventions, inputs, options.maxNewTokens)
     return { inputs: checked, rows, interventions: onEveryReply(interventions, options.numReturnSequences) }
+  }
+
+  #attachments(interventions: readonly Intervention[], inputs: Inputs, newTokens: number): NativeIntervention[] {
+    const context = { config: this.config, points: this.#points, dtype: this.dtype, newTokens }
+    return [...this.#hooks.resolve(inputs, newTokens), ...resolveInterventions(interventions, inputs, context)]
   }
 
   async #generate(

@@ -1,8 +1,16 @@
 import { expected } from '../check.ts'
 import type { ModelConfig } from '../checkpoint/config.ts'
-import type { NativeChange, NativeIntervention, NativePositions } from '../native.ts'
+import type { NativeCallback, NativeChange, NativeIntervention, NativePositions, NativeRecorded } from '../native.ts'
+import type { FloatingDtype } from '../tensor/dtype.ts'
+import { checkProgram } from './check-program.ts'
 import type { Inputs } from './inputs.ts'
-import { type Change, checkIntervention, type Intervention } from './interventions.ts'
+import {
+  type Attached,
+  type CallbackChange,
+  type Change,
+  checkIntervention,
+  type Intervention,
+} from './interventions.ts'
 import { selectPoints } from './selectors.ts'
 import { resolveSwap } from './swap.ts'
 import { fitTensor } from './tensor-fit.ts'
@@ -16,6 +24,9 @@ export interface PointInfo {
 export interface InterventionContext {
   config: ModelConfig
   points: readonly PointInfo[]
+  dtype: FloatingDtype
+  /** What is attached to a model acts on the rows and positions that a call has; named for one call, others are errors. */
+  whereTheyOccur?: boolean
   /** Most tokens that are generated after the prompts. */
   newTokens: number
 }
@@ -38,44 +49,85 @@ export function resolveInterventions(
   inputs: Inputs,
   context: InterventionContext,
 ): NativeIntervention[] {
-  const names = context.points.map(({ name }) => name)
-  return interventions.flatMap((given, index): NativeIntervention[] => {
+  return interventions.flatMap((given, index) => {
     const name = `interventions[${index}]`
-    const intervention = checkIntervention(given, name)
-    if (intervention.kind === 'swap')
-      return resolveSwap(intervention, inputs, { config: context.config, points: names })
-    const selected = selectPoints([intervention.point], { names, numHiddenLayers: context.config.numHiddenLayers })
-    return context.points
-      .filter((point) => selected.includes(point.name))
-      .map((point) => resolveChange(intervention, point, inputs, context, name))
+    return resolveAttached(checkIntervention(given, name), inputs, context, name)
   })
 }
 
+/** The same of one that was checked. */
+export function resolveAttached(
+  attached: Attached,
+  inputs: Inputs,
+  context: InterventionContext,
+  name: string,
+): NativeIntervention[] {
+  if (attached.kind === 'swap')
+    return resolveSwap(attached, inputs, { config: context.config, points: context.points.map((point) => point.name) })
+  return pointsOf(attached, context).flatMap((point) => resolveChange(attached, point, inputs, context, name))
+}
+
+/**
+ * The points something acts at. Throws what no call could do with: the errors of selectors, heads that a point has not, a program that does not
+ * run there.
+ */
+export function checkAttached(attached: Attached, context: InterventionContext, name: string): string[] {
+  const points = pointsOf(attached, context)
+  const anyCall = { inputIds: [[0]] }
+  const lenient = { ...context, whereTheyOccur: true }
+  // how many tokens a tensor goes with depends on the call
+  if (attached.kind !== 'swap' && !('tensor' in attached))
+    for (const point of points) resolveChange(attached, point, anyCall, lenient, name)
+  return points.map((point) => point.name)
+}
+
+function pointsOf({ point }: Attached, { points, config }: InterventionContext): PointInfo[] {
+  const names = points.map(({ name }) => name)
+  const selected = new Set(selectPoints([point], { names, numHiddenLayers: config.numHiddenLayers }))
+  return points.filter(({ name }) => selected.has(name))
+}
+
 function resolveChange(
-  change: Change,
+  change: Change | CallbackChange,
   point: PointInfo,
   inputs: Inputs,
   context: InterventionContext,
   name: string,
-): NativeChange {
+): (NativeChange | NativeRecorded | NativeCallback)[] {
   if (change.kind === 'skip') checkSkip(point, context.points, name)
   const visual = point.name.startsWith('visual.')
   const sequences = visual ? patches(change, point, inputs, context, name) : rows(change, inputs, context, name)
-  const resolved: NativeChange = {
-    kind: change.kind,
+  const heads = 'heads' in change && change.heads !== 'all' ? checkHeads(change.heads, point, name) : undefined
+  if (sequences.length === 0) return []
+  const where = {
     point: point.name,
     steps: change.steps,
     rows: sequences.map(({ row, selected }) => ({ row, ...selected })),
+    heads,
   }
-  if ('heads' in change && change.heads !== 'all') resolved.heads = checkHeads(change.heads, point, name)
-  if (change.kind === 'scale') resolved.factor = change.factor
-  if (change.kind === 'noise')
-    Object.assign(resolved, { standardDeviation: change.standardDeviation, seed: change.seed })
-  if (change.kind === 'add' || change.kind === 'replace') {
-    const prefillOnly = visual || change.steps === 'prefill'
-    Object.assign(resolved, fitTensor(change.tensor, point, sequences, prefillOnly, `${name}.tensor`))
+  switch (change.kind) {
+    case 'callback':
+      return [{ kind: 'callback', ...where, callback: change.callback }]
+    case 'scale':
+      return [{ kind: change.kind, ...where, factor: change.factor }]
+    case 'noise':
+      return [{ kind: change.kind, ...where, standardDeviation: change.standardDeviation, seed: change.seed }]
+    case 'zero':
+    case 'skip':
+      return [{ kind: change.kind, ...where }]
   }
-  return resolved
+  if ('program' in change) {
+    checkProgram(change.program, point, context.dtype)
+    const rows = where.rows.map((row) => ({ ...row, sample: sampleOf(inputs.inputIds[row.row]!) }))
+    return [{ kind: 'program', ...where, rows, program: change.program.handle, seed: change.seed }]
+  }
+  const prefillOnly = visual || change.steps === 'prefill'
+  return [{ kind: change.kind, ...where, ...fitTensor(change.tensor, point, sequences, prefillOnly, `${name}.tensor`) }]
+}
+
+// Tells the random draws of one prompt from another's, whatever else is in the batch (FNV-1a).
+function sampleOf(ids: readonly number[]): number {
+  return ids.reduce((hash, id) => Math.imul(hash ^ id, 0x01000193), 0x811c9dc5) >>> 0
 }
 
 // The output of attention and MLP is added to what entered the layer: to leave those out is to add nothing.
@@ -106,24 +158,31 @@ function headsAxis(shape: readonly number[]): number {
   return shape.indexOf(-1) === 1 ? 2 : 1
 }
 
-function rows(change: Change, { inputIds }: Inputs, context: InterventionContext, name: string): Sequence[] {
+function rows(
+  change: Change | CallbackChange,
+  { inputIds }: Inputs,
+  context: InterventionContext,
+  name: string,
+): Sequence[] {
   const chosen = change.rows === 'all' ? inputIds.map((_, row) => row) : [...new Set(change.rows)]
-  return chosen.map((row) => {
+  return chosen.flatMap((row) => {
     const ids = inputIds[row]
+    if (!ids && context.whereTheyOccur) return []
     if (!ids) throw expected(`rows below ${inputIds.length}`, `${name}.rows`, row)
     return { row, length: ids.length, selected: positionsOf(change, ids, context, name) }
   })
 }
 
 function positionsOf(
-  { positions, steps }: Change,
+  { positions, steps }: Change | CallbackChange,
   ids: readonly number[],
-  { config, newTokens }: InterventionContext,
+  { config, newTokens, whereTheyOccur }: InterventionContext,
   name: string,
 ): Sequence['selected'] {
   if (positions === 'all') return { first: 0 }
   if (positions === 'answer') return { first: ids.length }
   if (typeof positions !== 'string') {
+    if (whereTheyOccur) return { positions }
     const end = steps === 'prefill' ? ids.length : ids.length + newTokens
     const wrong = positions.findIndex((position) => position >= end)
     if (wrong < 0) return { positions }
@@ -137,10 +196,10 @@ function positionsOf(
 
 // Pictures of all rows run through the vision tower together, images apart from videos.
 function patches(
-  change: Change,
+  change: Change | CallbackChange,
   { name: point }: PointInfo,
   { inputIds, imageGridThw = [], videoGridThw = [] }: Inputs,
-  { config }: InterventionContext,
+  { config, whereTheyOccur }: InterventionContext,
   name: string,
 ): Sequence[] {
   if (change.rows !== 'all') throw expected(`'all' at ${point}`, `${name}.rows`, change.rows)
@@ -155,7 +214,7 @@ function patches(
   const length = [...imageGridThw, ...videoGridThw].reduce((sum, [t, h, w]) => sum + (t! * h! * w!) / merged, 0)
   if (positions === 'all')
     return [{ row: 0, length: inputIds.length > 1 || mixed ? 0 : length, selected: { first: 0 } }]
-  const wrong = positions.findIndex((position) => position >= length)
+  const wrong = whereTheyOccur ? -1 : positions.findIndex((position) => position >= length)
   if (wrong < 0) return [{ row: 0, length, selected: { positions } }]
   throw expected(`a patch below ${length} at ${point}`, `${name}.positions[${wrong}]`, positions[wrong])
 }

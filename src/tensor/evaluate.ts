@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { check, expected } from '../check.ts'
-import { abortable, type NativeResult, native } from '../native.ts'
+import { abortable, type NativeProgram, type NativeResult, native, type ProgramHandle } from '../native.ts'
 import { encode, hasValue } from './encode.ts'
 import type { Computed } from './expression.ts'
 import { isRecorded, type Recorded } from './instruction.ts'
@@ -25,20 +25,25 @@ export function all<T extends object>(expressions: T, options: RunOptions = {}):
   return evaluate(expressions, check(RunOptions, options))
 }
 
-/** Computes every expression in `value`, a structure of arrays and plain objects, giving `inputs` to its program inputs. */
-export async function evaluate<T>(
-  value: T,
-  { signal }: RunOptions = {},
-  inputs: readonly Tensor[] = [],
-): Promise<Computed<T>> {
+/** Computes every expression in `value`, a structure of arrays and plain objects. */
+export async function evaluate<T>(value: T, options: RunOptions = {}): Promise<Computed<T>> {
   const roots: Recorded[] = []
   const rebuild = collect(value, roots, 'expressions')
   if (roots.length === 0) return rebuild([]) as Computed<T>
-  const program = encode(roots, inputs.length)
+  return rebuild(await compute(encode(roots, 0), roots, [], options)) as Computed<T>
+}
+
+/** What a run of `program`, which computes `roots`, gives for each of them. */
+export async function compute(
+  program: NativeProgram | ProgramHandle,
+  roots: readonly Recorded[],
+  inputs: readonly Tensor[],
+  { signal }: RunOptions,
+): Promise<unknown[]> {
   const handles = inputs.map(({ handle }) => handle)
   const results = await abortable(signal, (cancellation) => native().runProgram(program, handles, cancellation))
   let next = 0
-  return rebuild(roots.map((root) => (hasValue(root) ? fromNative(results[next++]!) : undefined))) as Computed<T>
+  return roots.map((root) => (hasValue(root) ? fromNative(results[next++]!) : undefined))
 }
 
 /** Appends the expressions of `value` to `roots`, and returns what puts their results in their places. */

@@ -75,8 +75,9 @@ export function instruction(
   schema: OperatorSchema,
   values: readonly ArgumentValue[],
   seed: number | bigint | undefined,
+  noGrad = gradientsOff,
 ): Instruction {
-  return { id: recorded++, schema, arguments: values, seed, noGrad: gradientsOff }
+  return { id: recorded++, schema, arguments: values, seed, noGrad }
 }
 
 /** Runs `record`, a synchronous function, marking what it records as constant for gradients. */

@@ -12,8 +12,22 @@ export function manualSeed(seed: number): void {
   state = check(z.int().min(0).max(0xffffffff), seed, 'seed')
 }
 
+let counted: number | undefined
+
+/** Numbers the random operators that `record` records from 0 on, so that what is recorded alike is alike. */
+export function countedSeeds<T>(record: () => T): T {
+  const before = counted
+  counted = 0
+  try {
+    return record()
+  } finally {
+    counted = before
+  }
+}
+
 /** The seed of the next random operator: 53 bits of a SplitMix32 sequence. */
 export function nextSeed(): number {
+  if (counted !== undefined) return counted++
   return next32() * 2 ** 21 + (next32() >>> 11)
 }
 
