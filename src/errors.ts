@@ -52,6 +52,10 @@ const table = {
   ERR_GRID_MISMATCH: [InputError, 'Two images have different token grids where equal ones are needed.'],
   ERR_DISPOSED: [EngineError, 'A handle was used after it was disposed.'],
   ERR_ABORTED: [EngineError, 'The work was aborted by its signal or because its owner was disposed.'],
+  ERR_TRAINING: [
+    EngineError,
+    'A training step cannot go on: nothing to train, no gradient, or a value that is not finite.',
+  ],
   ERR_OUT_OF_MEMORY: [EngineError, 'Memory could not be allocated; the engine remains usable.'],
   ERR_ENGINE: [EngineError, 'libtorch reported an error.'],
   ERR_RUN_MISMATCH: [RunError, 'The output directory belongs to a different command or configuration.'],

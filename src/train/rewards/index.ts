@@ -1,0 +1,7 @@
+export { type AccuracyOptions, type AskJudge, accuracy } from './accuracy.ts'
+export { format } from './format.ts'
+export { type LengthOptions, length } from './length.ts'
+export { type OverlongOptions, overlong } from './overlong.ts'
+export { type RepetitionOptions, repetition } from './repetition.ts'
+export type { Completion, Reward } from './reward.ts'
+export { standardReward, type Weighted, type WeightedParts, type WeightedReward, weighted } from './weighted.ts'
