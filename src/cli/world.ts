@@ -15,6 +15,7 @@ export function worldCommand(): Command {
     .option('--test <n>', 'samples held out of training', integer(0), 600)
     .option('--pairs <n>', 'swap pairs of each of the four tasks', integer(0), 50)
     .option('--size <pixels>', 'side of the images, a multiple of 28 from 84 to 896', integer(84), 112)
+    .option('--grid <n>', 'cells of a row and of a column, 3 or 4', integer(3), 4)
     .option('--max-count <n>', 'most things of a kind to count, 2 to 8', integer(2), 5)
     .option('--colors <n>', 'how many colors, 2 to 8', integer(2), 4)
     .option('--shapes <n>', 'how many shapes, 2 to 6', integer(2), 3)

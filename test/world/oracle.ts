@@ -25,7 +25,8 @@ export function factsOfDescription(description: string): Facts {
   const written = /^(?:word|number) (\w+)$|^numbers (\d+) and (\d+)$/.exec(description)
   if (written) return { kinds: [], texts: written.slice(1).filter(Boolean) }
   const kinds = description.split(', ').map((part) => {
-    const [, count, color, shape, where, box] = /^(\d+ )?(\w+) (\w+?)s?(?: (left|right)| ([\d,]+))?$/.exec(part) ?? []
+    const [, count, color, shape, where, box] =
+      /^(\d+ )?(\w+) (\w+?)s?(?: (left|middle|right)| ([\d,]+))?$/.exec(part) ?? []
     if (!color || !shape) throw new Error(`not a description: ${part}`)
     return { color, shape, count: Number(count ?? 1), where, box }
   })

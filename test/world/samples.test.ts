@@ -8,10 +8,12 @@ import { answer, blobs, factsOfDescription, factsOfScene } from './oracle.ts'
 const easy = check(Difficulty, {})
 const hard = check(Difficulty, { maxCount: 6, colors: 8, shapes: 6, digits: 3, words: 32, distractors: 4 })
 const small = check(Difficulty, { size: 84, colors: 8, shapes: 6, digits: 3, jitter: 0.5 })
+const three = check(Difficulty, { size: 84, grid: 3, maxCount: 3, jitter: 0.5 })
 const settings = [
   { name: 'default', difficulty: easy },
   { name: 'hard', difficulty: hard },
   { name: 'small', difficulty: small },
+  { name: 'three by three', difficulty: three },
 ]
 
 const rgb: Record<string, string> = {
@@ -205,7 +207,7 @@ test('a PNG holds the pixels that were drawn', async () => {
 
 test.each([
   [{ size: 100 }, /a multiple of 28 for options\.size but received 100/],
-  [{ maxCount: 8, distractors: 2 }, /2 × maxCount \+ distractors ≤ 16/],
+  [{ maxCount: 8, distractors: 2 }, /2 × maxCount \+ distractors ≤ grid²/],
   [{ colors: 2, distractors: 1 }, /at least 3 colors where there are distractors/],
   [{ families: ['perception'], tasks: ['add'] }, /at least one task of every family/],
   [{ tasks: ['count', 'colour'] }, /one of 'count', 'color'/],

@@ -164,7 +164,7 @@ test('the command passes its flags and prints what it wrote', async () => {
 test("the command's defaults are the API's", () => {
   const defaults: Record<string, unknown> = WorldOptions.parse({ out: 'world' })
   const shown = worldCommand().opts()
-  expect(Object.keys(shown).length).toBe(13)
+  expect(Object.keys(shown).length).toBe(14)
   for (const [option, value] of Object.entries(shown)) expect([option, defaults[option]]).toEqual([option, value])
 })
 

@@ -1,10 +1,6 @@
 import { z } from 'zod'
 import { vocabulary } from './words.ts'
 
-/** Sides and cells of the grid on which things stand. */
-export const gridSide = 4
-const cells = gridSide * gridSide
-
 /** On white. `colors: N` takes the first N, ordered so that few are far apart. */
 export const colors = {
   red: [220, 30, 30],
@@ -44,6 +40,8 @@ export const Difficulty = z
       .max(896)
       .refine((size) => size % 28 === 0, 'a multiple of 28')
       .default(112),
+    /** Cells of a row and of a column of the grid on which things stand, 3 or 4. `size` must be a multiple of it. */
+    grid: z.int().min(3).max(4).default(4),
     /** The most things of one kind that a question counts, 2 to 8. */
     maxCount: z.int().min(2).max(8).default(5),
     /** How many colors there are, 2 to 8: red, blue, green, yellow, purple, black, orange, gray. */
@@ -71,9 +69,10 @@ export const Difficulty = z
       .refine(unique, 'no name twice')
       .default([...taskNames]),
   })
-  .refine(({ maxCount, distractors }) => 2 * maxCount + distractors <= cells, {
-    message: `2 × maxCount + distractors ≤ ${cells}, the cells of the grid,`,
+  .refine(({ maxCount, distractors, grid }) => 2 * maxCount + distractors <= grid * grid, {
+    message: '2 × maxCount + distractors ≤ grid² (the cells of the grid)',
   })
+  .refine(({ size, grid }) => size % grid === 0, { message: 'size a multiple of grid' })
   .refine(({ colors, distractors }) => colors >= 3 || distractors === 0, {
     message: 'at least 3 colors where there are distractors',
   })

@@ -2,8 +2,8 @@ import { colorNames, type Difficulty, type PerceptionTask, shapeNames } from './
 import type { Random } from './random.ts'
 import {
   type Avoid,
-  allCells,
   arrange,
+  cellsOf,
   distractors,
   type Group,
   half,
@@ -70,7 +70,7 @@ const side: Ask = (random, difficulty) => {
     prompt: `Is the ${name} left or right?`,
     answers: ['left', 'right'],
     show: (answer, random) =>
-      among({ ...asked, count: 1, cells: half(answer as 'left' | 'right') }, random, difficulty),
+      among({ ...asked, count: 1, cells: half(answer as 'left' | 'right', difficulty.grid) }, random, difficulty),
     thought: (answer) => `${name} ${answer}`,
   }
 }
@@ -97,7 +97,7 @@ const present: Ask = (random, difficulty) => {
 const locate: Ask = (random, difficulty) => {
   const asked = kind(random, difficulty)
   const centered = { ...difficulty, jitter: 0 }
-  const cellOf = new Map(allCells.map((cell) => [middleBox(cell, difficulty.size).join(','), cell]))
+  const cellOf = new Map(cellsOf(difficulty.grid).map((cell) => [middleBox(cell, difficulty).join(','), cell]))
   return {
     prompt: `Box of the ${asked.color} ${asked.shape}?`,
     answers: [...cellOf.keys()],

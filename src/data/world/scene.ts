@@ -1,4 +1,4 @@
-import { type Color, colorNames, type Difficulty, gridSide, type Shape, shapeNames } from './difficulty.ts'
+import { type Color, colorNames, type Difficulty, type Shape, shapeNames } from './difficulty.ts'
 import { glyphHeight, textWidth } from './font.ts'
 import type { Random } from './random.ts'
 
@@ -44,34 +44,43 @@ export interface Group extends Kind {
 }
 
 /** Cells of the grid, row by row. */
-export const allCells = Array.from({ length: gridSide * gridSide }, (_, cell) => cell)
+export function cellsOf(grid: number): number[] {
+  return Array.from({ length: grid * grid }, (_, cell) => cell)
+}
 
 /** A scene of things in cells of their own, none touching another. */
-export function arrange(groups: readonly Group[], random: Random, { size, jitter }: Difficulty): Scene {
+export function arrange(groups: readonly Group[], random: Random, { size, grid, jitter }: Difficulty): Scene {
+  const allCells = cellsOf(grid)
   let free = allCells
   const things = groups.flatMap(({ color, shape, count, cells = allCells }) => {
     const allowed = free.filter((cell) => cells.includes(cell))
     const taken = random.sample(allowed, count)
     free = free.filter((cell) => !taken.includes(cell))
-    return taken.map((cell) => ({ color, shape, ...placeInCell(cell, size, jitter, random) }))
+    return taken.map((cell) => ({ color, shape, ...placeInCell(cell, size, grid, jitter, random) }))
   })
   return { size, things, texts: [] }
 }
 
 // Diameters from 5/7 to 6/7 of a cell: at 112 pixels 20 to 24 of 28, with at least a pixel to the cell's edge.
-function placeInCell(cell: number, size: number, jitter: number, random: Random): Omit<Thing, keyof Kind> {
-  const side = size / gridSide
+function placeInCell(
+  cell: number,
+  size: number,
+  grid: number,
+  jitter: number,
+  random: Random,
+): Omit<Thing, keyof Kind> {
+  const side = size / grid
   const spread = Math.floor((jitter * side) / 14)
-  const diameter = middleDiameter(size) + random.between(-spread, spread)
+  const diameter = middleDiameter(side) + random.between(-spread, spread)
   const margin = Math.floor((side - diameter) / 2)
   const reach = Math.floor(jitter * (margin - 1))
-  const x = side * (cell % gridSide) + margin + random.between(-reach, reach)
-  const y = side * Math.floor(cell / gridSide) + margin + random.between(-reach, reach)
+  const x = side * (cell % grid) + margin + random.between(-reach, reach)
+  const y = side * Math.floor(cell / grid) + margin + random.between(-reach, reach)
   return { x, y, diameter }
 }
 
-function middleDiameter(size: number): number {
-  return Math.round(((size / gridSide) * 11) / 14)
+function middleDiameter(side: number): number {
+  return Math.round((side * 11) / 14)
 }
 
 /** `[x1, y1, x2, y2]` in pixels, the second corner exclusive. */
@@ -80,21 +89,27 @@ export function box({ x, y, diameter }: Omit<Thing, keyof Kind>): [number, numbe
 }
 
 /** The box of a thing that does not stray from the middle of its cell. */
-export function middleBox(cell: number, size: number): [number, number, number, number] {
-  const side = size / gridSide
-  const diameter = middleDiameter(size)
+export function middleBox(cell: number, { size, grid }: Difficulty): [number, number, number, number] {
+  const side = size / grid
+  const diameter = middleDiameter(side)
   const margin = Math.floor((side - diameter) / 2)
-  return box({ x: side * (cell % gridSide) + margin, y: side * Math.floor(cell / gridSide) + margin, diameter })
+  return box({ x: side * (cell % grid) + margin, y: side * Math.floor(cell / grid) + margin, diameter })
 }
 
-/** Cells of the left or right half. */
-export function half(side: 'left' | 'right'): number[] {
-  return allCells.filter((cell) => cell % gridSide < gridSide / 2 === (side === 'left'))
+/** Cells of the left or right half; in a grid of three columns the middle one belongs to neither. */
+export function half(side: 'left' | 'right', grid: number): number[] {
+  const columns = Math.floor(grid / 2)
+  return cellsOf(grid).filter((cell) => (side === 'left' ? cell % grid < columns : cell % grid >= grid - columns))
 }
 
-/** The half in which a thing stands. */
-export function sideOf({ x, diameter }: Thing, size: number): 'left' | 'right' {
-  return 2 * x + diameter < size ? 'left' : 'right'
+// Columns of four stand an eighth of the side from the middle, and stray by less than half of that.
+const middleShare = 1 / 16
+
+/** The half in which a thing stands, or `middle` for the middle column of three. */
+export function sideOf({ x, diameter }: Thing, size: number): 'left' | 'middle' | 'right' {
+  const fromMiddle = x + diameter / 2 - size / 2
+  if (Math.abs(fromMiddle) < middleShare * size) return 'middle'
+  return fromMiddle < 0 ? 'left' : 'right'
 }
 
 /** Colors and shapes that must not occur. */
