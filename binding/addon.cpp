@@ -68,6 +68,7 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   define_images(exports, *addon);
   define_checkpoint(exports, *addon);
   define_programs(exports, *addon);
+  define_training(exports, *addon);
   define_cuda(exports, *addon);
   define_callbacks(exports, *addon);
   return exports;

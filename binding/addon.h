@@ -48,6 +48,7 @@ void define_generation(Napi::Object exports, Addon& addon);
 void define_images(Napi::Object exports, Addon& addon);
 void define_checkpoint(Napi::Object exports, Addon& addon);
 void define_programs(Napi::Object exports, Addon& addon);
+void define_training(Napi::Object exports, Addon& addon);
 void define_cuda(Napi::Object exports, Addon& addon);
 void define_callbacks(Napi::Object exports, Addon& addon);
 

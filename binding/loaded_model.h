@@ -21,7 +21,7 @@ class LoadedModel {
   }
   ~LoadedModel() { --*live_; }
 
-  const Qwen2_5_VL model;
+  Qwen2_5_VL model;  // only jobs touch it, one at a time
 
  private:
   std::shared_ptr<std::atomic<int64_t>> live_;

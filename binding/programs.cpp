@@ -94,16 +94,18 @@ Napi::Value run_program(Addon& addon, const Napi::CallbackInfo& info) {
     for (const auto& result : results) check_crosses(result);
     return results;
   };
-  return addon.engine.serve(info.Env(), to_cancellation(info[2]), std::move(run),
-                            [&addon](Napi::Env env, const std::vector<c10::IValue>& results) {
-                              Napi::Array array = Napi::Array::New(env, results.size());
-                              for (size_t i = 0; i < results.size(); ++i)
-                                array.Set(static_cast<uint32_t>(i), from_result(addon, env, results[i]));
-                              return array;
-                            });
+  return addon.engine.serve(
+      info.Env(), to_cancellation(info[2]), std::move(run),
+      [&addon](Napi::Env env, const std::vector<c10::IValue>& results) { return from_results(addon, env, results); });
 }
 
 }  // namespace
+
+Napi::Array from_results(Addon& addon, Napi::Env env, const std::vector<c10::IValue>& results) {
+  Napi::Array array = Napi::Array::New(env, results.size());
+  for (size_t i = 0; i < results.size(); ++i) array.Set(static_cast<uint32_t>(i), from_result(addon, env, results[i]));
+  return array;
+}
 
 std::shared_ptr<const RecordedProgram> to_program(const Napi::Value& value) {
   if (value.IsExternal()) return unwrap<RecordedProgram>(value, "program");

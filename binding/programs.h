@@ -19,4 +19,9 @@ struct RecordedProgram {
 // handles no longer matters. Throws ERR_DISPOSED for what was disposed before.
 std::shared_ptr<const RecordedProgram> to_program(const Napi::Value& value);
 
+struct Addon;
+
+// What a program gave, as JavaScript values: tensors as src/tensor wraps them, numbers, truth values and lists of them.
+Napi::Array from_results(Addon& addon, Napi::Env env, const std::vector<c10::IValue>& results);
+
 }  // namespace frankentorch::binding

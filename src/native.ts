@@ -14,6 +14,7 @@ export type ModelHandle = { readonly [brand]: 'model' }
 export type BatchHandle = { readonly [brand]: 'batch' }
 export type MappedFileHandle = { readonly [brand]: 'mapped file' }
 export type ProgramHandle = { readonly [brand]: 'program' }
+export type TrainerHandle = { readonly [brand]: 'trainer' }
 export type CancellationHandle = { readonly [brand]: 'cancellation' }
 
 export interface NativeTensor {
@@ -166,6 +167,16 @@ export interface NativeReplies {
   timings: { visionS: number; prefillS: number; decodeS: number }
 }
 
+/** Rows that are one pass of training, of one row each, and text that goes on from them; what to learn of each sequence. */
+export interface NativeSequences {
+  rows: readonly NativeInputs[]
+  continuations?: readonly { row: number; ids: readonly number[] }[]
+  /** Of each continuation, or without any of each row: the tokens whose probability is wanted. */
+  targets: readonly (readonly number[])[]
+}
+
+export type TrainedPart = 'value' | 'gradient' | 'expAvg' | 'expAvgSq'
+
 /** What binding/ exports. Everything that computes returns a promise; nothing here waits. */
 export interface Native {
   readonly torchVersion: string
@@ -283,6 +294,38 @@ export interface Native {
   ): Promise<Emitted[]>
   batchStep(batch: BatchHandle, leaving: readonly number[]): Promise<Emitted[]>
   disposeBatch(batch: BatchHandle): Promise<void>
+  /** As the engine computes with it; the same memory. */
+  modelParameter(model: ModelHandle, name: string): Promise<NativeTensor>
+  createTrainer(
+    model: ModelHandle,
+    names: readonly string[],
+    options: { recompute: boolean },
+    cancellation?: CancellationHandle,
+  ): Promise<TrainerHandle>
+  disposeTrainer(trainer: TrainerHandle): Promise<void>
+  trainerLogprobs(
+    trainer: TrainerHandle,
+    parts: readonly NativeSequences[],
+    options: { temperature: number },
+    cancellation?: CancellationHandle,
+  ): Promise<{ logprobs: NativeTensor; entropy: NativeTensor }>
+  trainerAccumulate(
+    trainer: TrainerHandle,
+    parts: readonly NativeSequences[],
+    program: NativeProgram,
+    inputs: readonly TensorHandle[],
+    options: { temperature: number; linear: boolean },
+    cancellation?: CancellationHandle,
+  ): Promise<NativeResult[]>
+  trainerWithoutGradient(trainer: TrainerHandle): Promise<string[]>
+  trainerUpdate(
+    trainer: TrainerHandle,
+    options: { lr: number; beta1: number; beta2: number; eps: number; weightDecay: number; maxGradNorm?: number },
+  ): Promise<number>
+  trainerZeroGradients(trainer: TrainerHandle): Promise<void>
+  trainerGet(trainer: TrainerHandle, name: string, part: TrainedPart): Promise<NativeTensor | null>
+  trainerSet(trainer: TrainerHandle, name: string, part: TrainedPart, value: TensorHandle): Promise<void>
+  trainerSetSteps(trainer: TrainerHandle, steps: number): Promise<void>
   visionLayout(
     model: ModelHandle,
     gridThw: readonly (readonly number[])[],

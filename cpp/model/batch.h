@@ -1,5 +1,6 @@
 #pragma once
 
+#include <limits>
 #include <vector>
 
 #include "model/kv_cache.h"
@@ -8,13 +9,20 @@
 
 namespace frankentorch {
 
+// Keys and values that rows of a group share with rows of an earlier one of the same pass: replies to one prompt.
+struct SharedPrefix {
+  size_t group;     // whose tokens come first
+  at::Tensor rows;  // of it, one for each row here: [rows] int64
+};
+
 // Rows that have the same number of new tokens and of tokens before them.
 struct Group {
   std::vector<int64_t> rows;  // who they are, in the caller's numbering
   int64_t tokens = 0;         // new tokens of each row
   int64_t first_token = 0;    // index in its row of the first new token
   int64_t offset = 0;         // of the group's first token among the packed tokens
-  KvCache* cache = nullptr;   // none: the new tokens attend to themselves only
+  KvCache* cache = nullptr;   // none: the new tokens attend to themselves only, and to a shared prefix
+  std::optional<SharedPrefix> prefix = std::nullopt;
   bool prefill = true;
 
   int64_t packed_tokens() const { return static_cast<int64_t>(rows.size()) * tokens; }
@@ -25,6 +33,8 @@ struct Group {
 struct Batch {
   std::vector<Group> groups;
   CosSin rotary;  // of all packed tokens
+  // Decoder layers from here on keep only what enters them for the backward pass, and run again in it.
+  int64_t recompute_from = std::numeric_limits<int64_t>::max();
 
   // The group's part of a packed value, [tokens, ...] -> [rows, tokens, ...]; a view.
   static at::Tensor rows_of(const Group& group, const at::Tensor& packed) {

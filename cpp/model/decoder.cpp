@@ -1,6 +1,7 @@
 #include "model/decoder.h"
 
 #include "model/attention.h"
+#include "training/recompute.h"
 
 namespace frankentorch {
 namespace {
@@ -38,6 +39,7 @@ at::Tensor DecoderLayer::attention(const at::Tensor& x, Batch& batch, const Poin
   const at::Tensor v = v_(x).unflatten(-1, {-1, head_dim_});
 
   std::vector<at::Tensor> heads;  // of each group, [rows * tokens, heads, head_dim]
+  std::vector<std::pair<at::Tensor, at::Tensor>> of_groups;
   for (size_t g = 0; g < batch.groups.size(); ++g) {
     const Group& group = batch.groups[g];
     const Points here = at.of_group(static_cast<int64_t>(g));
@@ -45,7 +47,13 @@ at::Tensor DecoderLayer::attention(const at::Tensor& x, Batch& batch, const Poin
       return Batch::rows_of(group, x).transpose(1, 2);
     };  // [rows, heads, tokens, head_dim]
     const at::Tensor query = here(".query", of_group(q));
-    const at::Tensor keys = here(".key", of_group(k)), values = here(".value", of_group(v));
+    at::Tensor keys = here(".key", of_group(k)), values = here(".value", of_group(v));
+    if (group.prefix) {
+      const auto& [first_keys, first_values] = of_groups[group.prefix->group];
+      keys = at::cat({take_rows(first_keys, group.prefix->rows), keys}, 2);
+      values = at::cat({take_rows(first_values, group.prefix->rows), values}, 2);
+    }
+    of_groups.emplace_back(keys, values);
     const KeysValues all = group.cache ? group.cache->append(index_, keys, values) : KeysValues::of_rows(keys, values);
     heads.push_back(causal_attention(query, all, here).transpose(1, 2).flatten(0, 1));
   }
@@ -60,13 +68,21 @@ Decoder::Decoder(const Config& config, const Parameters& parameters)
 }
 
 at::Tensor Decoder::embed(const at::Tensor& ids, const Points& at) const {
-  return at.in("language_model")(".embed_tokens", take_rows(embed_tokens_, ids));
+  // Indexing has no kernel for its gradient that is as fast, embedding none on the meta device.
+  const bool learns = at::GradMode::is_enabled() && embed_tokens_.requires_grad();
+  return at.in("language_model")(".embed_tokens",
+                                 learns ? at::embedding(embed_tokens_, ids) : take_rows(embed_tokens_, ids));
 }
 
 at::Tensor Decoder::forward(at::Tensor x, Batch& batch, Turn& turn, const Points& root) const {
   const Points at = root.in("language_model");
   for (size_t i = 0; i < layers_.size(); ++i) {
     turn.pause();
+    if (static_cast<int64_t>(i) >= batch.recompute_from) {
+      x = recomputed(x,
+                     [&layer = layers_[i], &batch](const at::Tensor& x) { return layer.forward(x, batch, Points()); });
+      continue;
+    }
     x = at.in(".layers", static_cast<int64_t>(i)).through("", x, [&](const at::Tensor& x, const Points& at) {
       return layers_[i].forward(x, batch, at);
     });

@@ -67,7 +67,7 @@ at::Tensor Qwen2_5_VL::embed(const Inputs& inputs, const Packed& packed, Turn& t
     if (!embeddings.defined()) return;
     std::vector<int64_t> into, from;
     for (const auto& group : packed.batch.groups)
-      for (size_t i = 0; i < group.rows.size(); ++i)
+      for (size_t i = 0; i < group.rows.size() && !group.prefix; ++i)  // what follows a prefix is text
         for (const auto& visual : packed.rows[packed.input_of(group.rows[i])].*visuals) {
           into.push_back(group.offset + static_cast<int64_t>(i) * group.tokens + visual.token);
           from.push_back(visual.source);

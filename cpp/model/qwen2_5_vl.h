@@ -41,6 +41,10 @@ class Qwen2_5_VL {
 
   const Config& config() const { return config_; }
   const Parameters& parameters() const { return parameters_; }
+  // The next pass computes with `value`, which has the shape, dtype and device of what was there.
+  void set_parameter(const std::string& name, at::Tensor value) { parameters_.set(name, std::move(value)); }
+  // [vocabulary, hidden], the embedding itself where they are tied
+  const at::Tensor& head() const { return *lm_head_; }
   at::ScalarType dtype() const { return lm_head_->scalar_type(); }
   at::Device device() const { return lm_head_->device(); }
 

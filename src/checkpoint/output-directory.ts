@@ -47,6 +47,31 @@ export async function requireNew(directory: string): Promise<void> {
   }
 }
 
+/**
+ * `writeDirectory` over a directory that may exist: readers see the old one until the new one is complete. A process killed between the two
+ * renames leaves the old one aside, where `restoreDirectory` finds it.
+ */
+export async function replaceDirectory(
+  out: string,
+  bytes: number,
+  write: (temporary: string) => Promise<void>,
+): Promise<void> {
+  const target = path.resolve(out)
+  await restoreDirectory(target)
+  await writeDirectory(`${target}.new`, bytes, write)
+  await rm(`${target}.old`, { recursive: true, force: true })
+  if (await exists(target)) await rename(target, `${target}.old`)
+  await rename(`${target}.new`, target)
+  await rm(`${target}.old`, { recursive: true, force: true })
+}
+
+/** Ends a replacement that was cut short, so that `out` is the last complete directory, if there ever was one. */
+export async function restoreDirectory(out: string): Promise<void> {
+  const target = path.resolve(out)
+  if (!(await exists(target)) && (await exists(`${target}.old`))) await rename(`${target}.old`, target)
+  await rm(`${target}.new`, { recursive: true, force: true })
+}
+
 async function removeLeftovers(target: string): Promise<void> {
   const prefix = `${path.basename(target)}.partial-`
   for (const name of await readdir(path.dirname(target))) {

@@ -14,6 +14,7 @@ import { mergeCommand } from './merge.ts'
 import { probeCommand } from './probe.ts'
 import { serveCommand } from './serve.ts'
 import { setupCommand } from './setup.ts'
+import { trainCommand } from './train.ts'
 import { worldCommand } from './world.ts'
 
 /** Every command of `frankentorch`. */
@@ -35,6 +36,7 @@ export function program(): Command {
     evalCommand,
     serveCommand,
     worldCommand,
+    trainCommand,
     demoCommand,
   ]
   for (const command of commands) {

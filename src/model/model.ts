@@ -296,6 +296,11 @@ export class VisionLanguageModel implements AsyncDisposable {
     }))
   }
 
+  /** For the layers above, which train it; not part of the public API. Throws `ERR_DISPOSED`. */
+  get handle(): ModelHandle {
+    return this.#live()
+  }
+
   /** How the vision tower reorders merge cells into windows: the cell at each place, and patch counts up to each window's end. */
   visionLayout(gridThw: readonly (readonly number[])[]): { windowIndex: number[]; cuWindowSeqlens: number[] } {
     return native().visionLayout(this.#live(), checkedGrids(this.config, gridThw))

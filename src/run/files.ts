@@ -82,6 +82,11 @@ export class LineFile {
     this.end += bytes.length
   }
 
+  /** What was appended without `sync` reaches the disk. */
+  async sync(): Promise<void> {
+    await this.file.datasync()
+  }
+
   async truncate(end: number): Promise<void> {
     await this.file.truncate(end)
     await this.file.datasync()

@@ -168,6 +168,11 @@ export class Run implements AsyncDisposable {
     return this.write(file, `${JSON.stringify(value, null, 2)}\n`)
   }
 
+  /** Counts a file or folder that is written by other means, relative to the directory, among what an overwritten run loses. */
+  async addOutput(name: string): Promise<void> {
+    await this.journal.addOutput(name)
+  }
+
   /** Gives the directory back. The run can be opened again and continues. */
   async close(): Promise<void> {
     await this.journal.close()
@@ -250,5 +255,5 @@ async function deleteRun(directory: string): Promise<void> {
   await journal.close()
   const written = journal.files().filter((file) => !relative('.', file).startsWith('..'))
   const files = [configFile, failuresFile, timingsFile, Journal.file, ...written]
-  for (const file of files) await rm(join(directory, file), { force: true })
+  for (const file of files) await rm(join(directory, file), { force: true, recursive: true })
 }

@@ -1,0 +1,7 @@
+export type { TrainingBatch, TrainingRow } from './batch.ts'
+export { conversationRow } from './conversation.ts'
+export * as losses from './losses/index.ts'
+export type { Metrics, Start } from './options.ts'
+export { type SftOptions, sft } from './sft.ts'
+export { createTrainer, type OptimizerOptions, type StepReport, Trainer, type TrainerOptions } from './trainer.ts'
+export type { TrainingResult } from './training-run.ts'
