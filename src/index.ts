@@ -13,9 +13,12 @@ export {
   type EvaluateOptions,
   type Evaluation,
   evaluate,
+  type ModelSource,
   type PaperMetrics,
+  type RegradeOptions,
   type RepliesSummary,
   type Respondent,
+  regrade,
   type ScoredReply,
   type ScoreRepliesOptions,
   type ScoreTasksOptions,
@@ -24,6 +27,7 @@ export {
   type TaskSummary,
 } from './eval/index.ts'
 export { type ResolveOptions, resolveModel } from './hub/index.ts'
+export { type EndpointOptions, Judge, type JudgeOptions, openJudge } from './judge/index.ts'
 export { type ProvisionOptions, provisionLibtorch as setup } from './libtorch/provision.ts'
 export { type BatchOptions, type BatchReply, DecodeBatch } from './model/decode-batch.ts'
 export type { FreezeOptions, ParameterCount, Trainable } from './model/freezing.ts'

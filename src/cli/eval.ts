@@ -1,29 +1,51 @@
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { error } from '../errors.ts'
-import type { Accuracy, EvaluateOptions, RepliesSummary } from '../eval/index.ts'
+import type { EvaluateOptions, Evaluation } from '../eval/index.ts'
+import { type RepliesOptions, repliesSummaries } from './eval-replies.ts'
 import { interruption } from './interrupt.ts'
 import { modelDirectory } from './model.ts'
 import { deviceOption, dtypeOption, integer, jsonOption, list } from './options.ts'
 import { table } from './table.ts'
 import { openTerminal, type Terminal } from './terminal.ts'
 
-interface EvalOptions extends Omit<EvaluateOptions, 'models' | 'signal' | 'onProgress' | 'style'> {
+type Modes = 'model' | 'replies' | 'regrade'
+type EvalOptions = Omit<EvaluateOptions, 'models' | 'tasks' | 'judge' | 'style'> & {
   model?: Record<string, string>
-  replies?: string
-  setting?: string
-  extraction?: string
+  regrade?: string
+  tasks?: string[]
   prompt?: EvaluateOptions['style']
-  out: string
+  judgeUrl?: string
+  judgeModel?: string
+  judgeCache?: string
   json?: boolean
-}
+} & Partial<RepliesOptions>
 
 /** `frankentorch eval`: accuracies on benchmarks, and the metrics M_vis, M_v2r, M_rea. */
 export function evalCommand(): Command {
+  const only = (mode: Modes, option: Option) =>
+    option.conflicts((['model', 'replies', 'regrade'] as const).filter((other) => other !== mode))
   return new Command('eval')
-    .description('ask models the questions of benchmarks and score their replies, or score replies made elsewhere')
-    .option('--model <name=dir>', 'checkpoint directory or name on the Hub, under the name it gets; repeatable', named)
-    .option('--replies <file>', 'instead: JSONL, JSON or parquet of {id, response}; with several tasks also task')
-    .requiredOption('--tasks <names>', `of ${names.join(', ')}; paper and world are six of them each`, list)
+    .description('ask models the questions of benchmarks and score their replies')
+    .addOption(
+      only(
+        'model',
+        new Option(
+          '--model <name=model>',
+          'checkpoint directory, name on the Hub, or URL of an endpoint (http://host/v1#model), under the name it gets; repeatable',
+        ).argParser(named),
+      ),
+    )
+    .addOption(
+      only(
+        'replies',
+        new Option(
+          '--replies <file>',
+          'instead: score replies made elsewhere: JSONL, JSON or parquet of {id, response}',
+        ),
+      ),
+    )
+    .addOption(only('regrade', new Option('--regrade <dir>', 'instead: score the replies of an earlier run again')))
+    .option('--tasks <names>', `of ${taskNames.join(', ')}; paper and world are six of them each`, list)
     .option(
       '--data <path>',
       "the benchmark's file or folder, a world directory, or a folder with one named after each (default: Hugging Face cache)",
@@ -47,25 +69,37 @@ export function evalCommand(): Command {
     )
     .option('--max-new-tokens <n>', 'longest reply (default: 2048)', integer(1))
     .option('--max-pixels <n>', 'larger images are shrunk to so many pixels (default: 921600)', integer(784))
-    .option('--batch <n>', 'conversations that decode together (default: 8)', integer(1))
+    .option(
+      '--batch <n>',
+      'conversations that decode together, requests at once to an endpoint (default: 8)',
+      integer(1),
+    )
+    .option('--descriptions <file>', 'JSONL, JSON or parquet of {id, description} for M_v2r, where the data have none')
+    .option(
+      '--judge-url <url>',
+      'OpenAI-compatible endpoint that describes images and judges replies; key: OPENAI_API_KEY',
+    )
+    .option('--judge-model <name>', 'its model (default: the first it lists)')
+    .option('--judge-cache <dir>', 'where its replies are kept (default: judge in --out)')
     .option('--setting <name>', 'with --replies: what the model was shown, where a reply does not say (default: image)')
     .option('--extraction <field>', 'with --replies: field of a reply with its answer extracted elsewhere')
     .addOption(dtypeOption())
     .addOption(deviceOption())
-    .requiredOption('--out <dir>', 'directory of the result files; the same command continues there')
+    .option('--out <dir>', 'directory of the result files; the same command continues there')
     .option('--overwrite', 'replace a run found at --out')
     .addOption(jsonOption())
     .addHelpText(
       'after',
       '\nExamples:' +
-        '\n  $ frankentorch eval --model IN=checkpoints/in --model RL=checkpoints/rl --tasks world --data world --out scores' +
-        '\n  $ frankentorch eval --replies replies.jsonl --tasks mathvision --data MathVision --out scores',
+        '\n  $ frankentorch eval --model IN=in/ --model RL=rl/ --tasks world --data world --out scores' +
+        '\n  $ frankentorch eval --replies replies.jsonl --tasks mathvision --data MathVision --out scores' +
+        '\n  $ frankentorch eval --regrade scores\nDocs: docs/eval.md, docs/judge.md',
     )
     .action(evaluate)
 }
 
-// As in src/eval/tasks.ts; listed here so that help needs none of it.
-const names = [
+// As in src/eval/tasks.ts, which help would have to load: a test holds the two together.
+export const taskNames = [
   'mathvista',
   'mathvision',
   'mathverse',
@@ -82,98 +116,115 @@ const names = [
   'world',
 ]
 
-/** `NAME=what`, collected. */
+/** `NAME=model`, collected. */
 function named(text: string, before: Record<string, string> = {}): Record<string, string> {
   const at = text.indexOf('=')
-  const name = text.slice(0, at).trim()
-  const value = text.slice(at + 1).trim()
-  if (at < 1 || !/^\w[\w.+-]*$/.test(name) || value === '')
-    throw new InvalidArgumentError('Expected NAME=DIR with a name of letters, digits, . + - and _.')
+  const [name, model] = [text.slice(0, at).trim(), text.slice(at + 1).trim()]
+  if (at < 1 || !/^\w[\w.+-]*$/.test(name) || model === '')
+    throw new InvalidArgumentError('Expected NAME=MODEL with a name of letters, digits, . + - and _.')
   if (name in before) throw new InvalidArgumentError(`Expected different names but ${name} comes twice.`)
-  return { ...before, [name]: value }
+  return { ...before, [name]: model }
 }
 
-async function evaluate({ json, ...options }: EvalOptions, command: Command): Promise<void> {
+async function evaluate(options: EvalOptions, command: Command): Promise<void> {
   const terminal = await openTerminal(command.optsWithGlobals())
   const answers = await import('../answers/index.ts')
   try {
-    const text = await (options.replies === undefined
-      ? evaluateModels(options, terminal, json)
-      : scoreReplies(options, terminal, json))
-    process.stdout.write(`${text}\n`)
+    process.stdout.write(`${await result(options, terminal)}\n`)
   } finally {
     await answers.close()
   }
 }
 
-async function evaluateModels(options: Omit<EvalOptions, 'json'>, terminal: Terminal, json?: boolean): Promise<string> {
-  const { model, replies: _, setting: __, extraction: ___, prompt: style, ...rest } = options
-  if (model === undefined)
-    throw error('ERR_INVALID_ARGUMENT', 'Expected --model NAME=DIR or --replies FILE but received neither')
-  const { evaluate, detailRows, resultRows } = await import('../eval/index.ts')
+async function result(options: EvalOptions, terminal: Terminal): Promise<string> {
+  const { model, replies, regrade, json } = options
+  if (regrade !== undefined) return shown(await regraded(regrade, options, terminal), regrade, terminal, json)
+  const tasks = required(options.tasks, '--tasks NAMES')
+  const out = required(options.out, '--out DIR')
+  if (replies !== undefined) return repliesSummaries({ ...options, replies, tasks, out }, terminal)
+  const models = required(model, '--model NAME=DIR, --replies FILE or --regrade DIR')
+  return shown(await evaluated({ ...options, tasks, out, model: models }, terminal), out, terminal, json)
+}
+
+function required<Value>(value: Value | undefined, what: string): Value {
+  if (value === undefined) throw error('ERR_INVALID_ARGUMENT', `Expected ${what} but received nothing`)
+  return value
+}
+
+async function evaluated(
+  options: EvalOptions & { model: Record<string, string>; tasks: string[] },
+  terminal: Terminal,
+): Promise<Evaluation> {
+  const {
+    tasks,
+    data,
+    set,
+    split,
+    samples,
+    seed,
+    prompt: style,
+    maxNewTokens,
+    maxPixels,
+    batch,
+    descriptions,
+  } = options
+  const { device, dtype, out, overwrite } = options
+  const { evaluate } = await import('../eval/index.ts')
   const models: Record<string, string> = {}
-  for (const [name, source] of Object.entries(model)) models[name] = await modelDirectory({ model: source })
-  const display = terminal.progress('replies')
-  const { results, failures } = await evaluate({
-    ...rest,
-    style,
-    models,
-    signal: interruption,
-    onProgress: display,
-  }).finally(() => display.stop())
+  for (const [name, source] of Object.entries(options.model)) {
+    models[name] = /^https?:/i.test(source) ? source : await modelDirectory({ model: source })
+  }
+  const display = stages(terminal)
+  return evaluate({
+    ...{ models, tasks, data, set, split, samples, seed, style, maxNewTokens, maxPixels, batch, descriptions },
+    ...{ device, dtype, out, overwrite, judge: judge(options), signal: interruption, onProgress: display.show },
+  }).finally(display.stop)
+}
+
+async function regraded(directory: string, options: EvalOptions, terminal: Terminal): Promise<Evaluation> {
+  const { regrade } = await import('../eval/index.ts')
+  const { data, batch } = options
+  const display = stages(terminal)
+  return regrade(directory, {
+    ...{ data, batch, judge: judge(options), signal: interruption, onProgress: display.show },
+  }).finally(display.stop)
+}
+
+function judge({ judgeUrl: url, judgeModel: model, judgeCache: cache, batch }: EvalOptions) {
+  if (url !== undefined) return { url, model, concurrency: batch, ...(cache === undefined ? {} : { cache }) }
+  if (model === undefined && cache === undefined) return undefined
+  throw error('ERR_INVALID_ARGUMENT', 'Expected --judge-url URL beside the options of the judge but received none')
+}
+
+/** A display for each stage, one after the other. */
+function stages(terminal: Terminal) {
+  const displays = new Map<string, ReturnType<Terminal['progress']>>()
+  const stop = () => {
+    for (const display of displays.values()) display.stop()
+  }
+  const show: EvaluateOptions['onProgress'] = ({ stage, ...progress }) => {
+    let display = displays.get(stage)
+    if (!display) {
+      stop()
+      display = terminal.progress(stage)
+      displays.set(stage, display)
+    }
+    display(progress)
+  }
+  return { show, stop }
+}
+
+async function shown(
+  { results, failures }: Evaluation,
+  out: string,
+  terminal: Terminal,
+  json?: boolean,
+): Promise<string> {
   if (failures.length > 0) {
-    terminal.note(
-      `${failures.length} questions failed (${options.out}/failures.jsonl), the first: ${failures[0]!.message}`,
-    )
+    const first = `the first: ${failures[0]!.message}`
+    terminal.note(`${failures.length} questions failed (${out}/failures.jsonl), ${first}`)
   }
   if (json) return JSON.stringify(results)
-  return [table(resultRows(results)), table(detailRows(results)), options.out].join('\n\n')
-}
-
-async function scoreReplies(options: Omit<EvalOptions, 'json'>, terminal: Terminal, json?: boolean): Promise<string> {
-  const { tasks, data, split, setting, extraction, out, overwrite } = options
-  if (options.model !== undefined)
-    throw error('ERR_INVALID_ARGUMENT', 'Expected --model or --replies but received both')
-  const { scoreTasks } = await import('../eval/index.ts')
-  const displays = Object.fromEntries(tasks.map((task) => [task, terminal.progress(task)]))
-  try {
-    const summaries = await scoreTasks({
-      replies: options.replies!,
-      tasks,
-      data,
-      split,
-      setting,
-      extraction,
-      out,
-      overwrite,
-      signal: interruption,
-      onProgress: (task, { done, total }) => {
-        displays[task]!({ done, total, failed: 0 })
-        if (done === total) displays[task]!.stop()
-      },
-    })
-    return json ? JSON.stringify(summaries) : `${Object.values(summaries).map(describe).join('\n\n')}\n\n${out}`
-  } finally {
-    for (const display of Object.values(displays)) display.stop()
-  }
-}
-
-function describe({ task, split, items, missing, overall, breakdowns }: RepliesSummary): string {
-  const head = `${task}, ${split}: ${items} questions, ${missing} without a reply`
-  if (!overall) return head
-  const groups = Object.entries(breakdowns).flatMap(([by, accuracies]) =>
-    Object.entries(accuracies).map(([group, accuracy]) => cells(`${by} ${group}`, accuracy)),
-  )
-  const rows = [['', 'replies', 'correct', '95 %', 'checked', 'unknown'], cells('overall', overall), ...groups]
-  const width = Math.max(...rows.map(([name]) => name!.length))
-  return `${head}\n\n${table(rows.map(([name, ...rest]) => [name!.padEnd(width), ...rest]))}`
-}
-
-function cells(name: string, { total, accuracy, low, high, accuracy_checked, unknown }: Accuracy): string[] {
-  const interval = `${percent(low)} – ${percent(high)}`
-  return [name, String(total), percent(accuracy), interval, percent(accuracy_checked), String(unknown)]
-}
-
-function percent(fraction: number): string {
-  return `${(100 * fraction).toFixed(1)} %`
+  const { detailRows, resultRows } = await import('../eval/index.ts')
+  return [table(resultRows(results)), table(detailRows(results)), out].join('\n\n')
 }

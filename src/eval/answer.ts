@@ -1,7 +1,6 @@
 import type { Item, PromptStyle } from '../data/index.ts'
-import { error } from '../errors.ts'
-import type { Message } from '../model/processor/messages.ts'
-import { hashBytes, hashJson } from '../run/hash.ts'
+import { hashMessages } from '../judge/index.ts'
+import type { Describe } from './descriptions.ts'
 import type { Asked } from './questions.ts'
 import type { Respondent } from './respondent.ts'
 import { needsDescription, type Setting, shown } from './settings.ts'
@@ -21,6 +20,9 @@ export interface ReplyRecord {
   prompt_style: PromptStyle
   /** Larger images were shrunk to so many. */
   max_pixels: number
+  /** What stood for the image, in settings with a description, and where it is from: `data`, `file`, or the model that wrote it. */
+  description?: string
+  described_by?: string
   // and the respondent's provenance
 }
 
@@ -28,8 +30,7 @@ export interface AnswerOptions {
   style?: PromptStyle
   maxPixels: number
   maxNewTokens: number
-  /** The descriptions of images, by the id of the item; those of the data come first. */
-  descriptions: ReadonlyMap<string, string>
+  describe: Describe
 }
 
 /** What was replied to prompts before, by their hash: tasks share questions, and a greedy reply is what it is. */
@@ -41,64 +42,36 @@ export async function answer(
   { task, of }: Asked,
   item: Item,
   answered: Answered,
-  { style = defaultStyle(task.benchmark), maxPixels, maxNewTokens, descriptions }: AnswerOptions,
+  { style = defaultStyle(task.benchmark), maxPixels, maxNewTokens, describe }: AnswerOptions,
   signal: AbortSignal,
 ): Promise<ReplyRecord[]> {
   const question = of.ask(item, style)
-  const describe = describer(task.benchmark)
+  const join = describer(task.benchmark)
   return Promise.all(
     task.settings.map(async (setting) => {
-      const description = needsDescription(setting) ? descriptionOf(item, descriptions) : undefined
-      const messages = await shown(question, setting, { description, describe, maxPixels, signal })
-      const prompt_sha256 = hashPrompt(messages)
+      const described = needsDescription(setting) ? await describe(of.name, item, signal) : undefined
+      const messages = await shown(question, setting, { description: described?.text, join, maxPixels, signal })
+      const prompt_sha256 = await hashMessages(messages)
+      const words = described ? { description: described.text, described_by: described.by } : {}
       const before = answered.get(prompt_sha256)
-      if (before) return { ...before, id: item.id, setting }
-      const { text, finishReason, promptTokens, replyTokens } = await respondent.reply(messages, {
-        maxNewTokens,
-        signal,
-      })
+      if (before) return { ...before, id: item.id, setting, ...words }
+      const reply = await respondent.reply(messages, { maxNewTokens, signal })
       const record: ReplyRecord = {
         id: item.id,
         setting,
-        response: text,
-        finish_reason: finishReason,
-        prompt_tokens: promptTokens,
-        reply_tokens: replyTokens,
+        response: reply.text,
+        finish_reason: reply.finishReason,
+        prompt_tokens: reply.promptTokens,
+        reply_tokens: reply.replyTokens,
         prompt_sha256,
         ...respondent.provenance,
         max_new_tokens: maxNewTokens,
         prompt_style: style,
         max_pixels: maxPixels,
+        ...words,
       }
       answered.set(prompt_sha256, record)
       return record
     }),
   )
-}
-
-export function descriptionOf(item: Item, descriptions: ReadonlyMap<string, string>): string {
-  const description = item.description ?? descriptions.get(item.id)
-  if (description !== undefined) return description
-  throw error(
-    'ERR_DATA',
-    `Expected a description of the image of '${item.id}' but found none: give descriptions or a judge that makes them`,
-  )
-}
-
-function hashPrompt(messages: readonly Message[]): string {
-  return hashJson(
-    messages.map(({ role, content }) => ({
-      role,
-      content:
-        typeof content === 'string'
-          ? content
-          : content.map((part) => (part.type === 'image' ? { ...part, image: hashImage(part.image) } : part)),
-    })),
-  )
-}
-
-// Every image is decoded by now.
-function hashImage(image: unknown): object {
-  const { data, width, height } = image as { data: Uint8Array; width: number; height: number }
-  return { width, height, sha256: hashBytes(data) }
 }

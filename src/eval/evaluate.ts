@@ -1,26 +1,30 @@
+import { join } from 'node:path'
 import { z } from 'zod'
 import { check } from '../check.ts'
 import { promptStyles } from '../data/index.ts'
-import { VisionLanguageModel } from '../model/model.ts'
-import type { RunConfig } from '../run/config.ts'
-import { hashCheckpoint, hashJson } from '../run/hash.ts'
+import { Judge, type JudgeOptions, openJudge } from '../judge/index.ts'
+import { hashFile } from '../run/hash.ts'
 import { type Progress, ProgressMeter } from '../run/progress.ts'
 import { type Failure, openRun, type Run } from '../run/run.ts'
 import type { FloatingDtype } from '../tensor/dtype.ts'
 import { type Answered, answer, type ReplyRecord } from './answer.ts'
+import { type Describe, describing } from './descriptions.ts'
 import { defaultMaxPixels } from './images.ts'
+import { identities, type ModelSource, openModel } from './models.ts'
 import { type Asked, dataOf, isWorld, readQuestions } from './questions.ts'
-import { batchRespondent, type Respondent } from './respondent.ts'
-import { score } from './scoring.ts'
-import { detailRows, markdown, type PaperMetrics, paperMetrics, type Results, resultRows } from './table.ts'
-import { type EvalRecord, summariseTask } from './task-summary.ts'
-import { sets, tasksOf } from './tasks.ts'
+import { repliesFile, scoreRun } from './score-run.ts'
+import { needsDescription } from './settings.ts'
+import { type PaperMetrics, paperMetrics, type Results } from './table.ts'
+import { type SetName, sets, tasksOf } from './tasks.ts'
 
-const names = z.record(z.string().regex(/^\w[\w.+-]*$/), z.unknown())
+export const JudgeOption = z.custom<Judge | JudgeOptions>(
+  (value) => value instanceof Judge || (typeof value === 'object' && value !== null && 'url' in value),
+  'a judge, or { url }',
+)
 
 const EvaluateOptions = z.strictObject({
   /** By the name they have in tables and as folders of `out`: see `ModelSource`. */
-  models: names,
+  models: z.record(z.string().regex(/^\w[\w.+-]*$/, 'names of letters, digits, . + - and _'), z.unknown()),
   /** Names of `taskNames`. */
   tasks: z.array(z.string()).min(1),
   /** A benchmark's file or folder, a world directory, or a folder with one named after each; the Hugging Face cache by default. */
@@ -38,8 +42,12 @@ const EvaluateOptions = z.strictObject({
   maxNewTokens: z.int().min(1).default(2048),
   /** Larger images are shrunk to so many pixels. */
   maxPixels: z.int().min(784).default(defaultMaxPixels),
-  /** Conversations that decode together. */
+  /** Conversations that decode together; requests at once to an endpoint. */
   batch: z.int().min(1).default(8),
+  /** Describes images that have no description, and judges replies. Its replies are kept in `judge/` of `out` unless it says otherwise. */
+  judge: JudgeOption.optional(),
+  /** File of descriptions of images: `{id, description, benchmark?}`. */
+  descriptions: z.string().optional(),
   device: z.string().default('cpu'),
   dtype: z.custom<FloatingDtype>().optional(),
   /** Directory of the result files; without it nothing is kept. */
@@ -50,21 +58,18 @@ const EvaluateOptions = z.strictObject({
     .custom<(progress: EvalProgress) => void>((value) => typeof value === 'function', 'a function')
     .optional(),
 })
-type Checked = z.output<typeof EvaluateOptions>
+type Checked = Omit<z.output<typeof EvaluateOptions>, 'models'> & { models: Readonly<Record<string, ModelSource>> }
+export type EvaluateOptions = Omit<z.input<typeof EvaluateOptions>, 'models'> & Pick<Checked, 'models'>
 
-/** A checkpoint's directory or name on the Hub, a loaded model, or whatever else replies. */
-export type ModelSource = string | VisionLanguageModel | Respondent
-export type EvaluateOptions = Omit<z.input<typeof EvaluateOptions>, 'models'> & {
-  models: Readonly<Record<string, ModelSource>>
-}
-
-/** Where an evaluation stands, over all its models and tasks. */
+/** Where an evaluation stands, over all its models and tasks: first they reply, then the replies are scored. */
 export interface EvalProgress extends Progress {
+  stage: 'replies' | 'scores'
   model: string
   task: string
 }
 
 export interface Evaluation {
+  /** By model and task. */
   results: Results
   paperMetrics: PaperMetrics
   failures: Failure[]
@@ -74,35 +79,53 @@ export interface Evaluation {
  * Asks every model every question of every task and scores the replies: accuracy on benchmarks, and the fine-grained metrics M_vis, M_v2r and M_rea
  * of arXiv 2602.12395, with transitions between their settings and bootstrap intervals.
  *
- * Writes to `out`: `<model>/replies/<task>.jsonl` as replies come, then `<model>/<task>.jsonl` and `.summary.json`, `summary.json`,
- * `paper_metrics.json` and `table.md`. Called again with the same options it continues; a question that fails is in `failures.jsonl` and counts nowhere.
- * Throws `ERR_UNKNOWN_OPTION` for an unknown task, `ERR_DATA`, what loading a checkpoint throws, `ERR_RUN_MISMATCH`, `ERR_ABORTED`.
+ * Writes to `out`: `<model>/replies/<task>.jsonl` as replies come, then what `scoreRun` writes. Called again with the same options it continues;
+ * a question that fails is in `failures.jsonl` and counts nowhere.
+ * Throws `ERR_UNKNOWN_OPTION` for an unknown task, `ERR_DATA`, what loading a checkpoint throws, `ERR_ENDPOINT`, `ERR_RUN_MISMATCH`, `ERR_ABORTED`.
  */
 export async function evaluate(options: EvaluateOptions): Promise<Evaluation> {
-  const checked = check(EvaluateOptions, options)
-  const { out, overwrite, signal } = checked
-  const asked = await readTasks(checked)
+  const checked = check(EvaluateOptions, options) as Checked
+  const { models, out, overwrite, signal, batch, onProgress } = checked
+  const set = checked.set ?? (checked.data !== undefined && (await isWorld(checked.data)) ? 'world' : 'v2')
+  const asked = await readTasks(set, checked)
+  const judge = await judgeOf(checked.judge, out, signal)
+  const { descriptions: file, maxPixels } = checked
+  const describe = await describing(asked, { file, judge, maxPixels })
   await using run = await openRun({
     out,
     overwrite,
     signal,
     command: 'eval',
-    arguments: argumentsOf(checked, asked),
-    models: await identities(checked.models as Record<string, ModelSource>, out !== undefined, signal),
-    data: Object.assign({}, ...asked.map(({ sources }) => sources)),
+    arguments: argumentsOf(checked, set, asked, judge),
+    models: await identities(models, out !== undefined, signal),
+    data: Object.assign(
+      {},
+      ...asked.map(({ sources }) => sources),
+      file && { descriptions: { path: file, sha256: await hashFile(file) } },
+    ),
   })
-  await replies(run, asked, checked)
-  const results: Results = {}
-  for (const [model, { sha256 }] of Object.entries(run.config.models)) {
-    results[model] = {}
-    for (const one of asked) results[model][one.task.name] = await scoreTask(run, { model, sha256 }, one)
-  }
-  await writeResults(run, results)
+  await replyToAll(run, asked, checked, describe)
+  const results = await scoreRun(run, asked, {
+    judge,
+    concurrency: batch,
+    signal,
+    onProgress: (progress) => onProgress?.({ stage: 'scores', ...progress }),
+  })
   return { results, paperMetrics: paperMetrics(results), failures: await run.failures() }
 }
 
-async function readTasks({ tasks: names, data, set, ...options }: Checked): Promise<Asked[]> {
-  const tasks = tasksOf(names, set ?? (data !== undefined && (await isWorld(data)) ? 'world' : 'v2'))
+/** The judge that `option` is or says how to reach. */
+export async function judgeOf(
+  option: Judge | JudgeOptions | undefined,
+  out: string | undefined,
+  signal?: AbortSignal,
+): Promise<Judge | undefined> {
+  if (option === undefined || option instanceof Judge) return option
+  return openJudge({ cache: out === undefined ? undefined : join(out, 'judge'), ...option }, signal)
+}
+
+async function readTasks(set: SetName, { tasks: names, data, ...options }: Checked): Promise<Asked[]> {
+  const tasks = tasksOf(names, set)
   const several = new Set(tasks.map(({ benchmark }) => benchmark)).size > 1
   const asked: Asked[] = []
   for (const task of tasks) {
@@ -112,7 +135,8 @@ async function readTasks({ tasks: names, data, set, ...options }: Checked): Prom
   return asked
 }
 
-function argumentsOf(options: Checked, asked: readonly Asked[]) {
+// What decides replies. Verdicts can be passed again (`regrade`), and how many decode together decides nothing.
+function argumentsOf(options: Checked, set: SetName, asked: readonly Asked[], judge: Judge | undefined) {
   const { samples = null, seed, style = null, maxNewTokens, maxPixels, dtype = null } = options
   const tasks = asked.map(({ task, split }) => ({
     task: task.name,
@@ -120,95 +144,44 @@ function argumentsOf(options: Checked, asked: readonly Asked[]) {
     split,
     settings: [...task.settings],
   }))
-  return { tasks, samples, seed, style, max_new_tokens: maxNewTokens, max_pixels: maxPixels, dtype }
+  const described = asked.some(({ task }) => task.settings.some(needsDescription))
+  const describer = described ? (judge?.model ?? null) : null
+  return { tasks, set, samples, seed, style, max_new_tokens: maxNewTokens, max_pixels: maxPixels, dtype, describer }
 }
 
-async function identities(models: Record<string, ModelSource>, kept: boolean, signal?: AbortSignal) {
-  const found: RunConfig['models'] = {}
-  for (const [name, source] of Object.entries(models)) {
-    const path =
-      typeof source === 'string' ? source : source instanceof VisionLanguageModel ? source.directory : undefined
-    if (path === undefined) found[name] = { sha256: hashJson((source as Respondent).provenance) }
-    // without a directory nothing is continued, so nothing needs a hash
-    else found[name] = { path, sha256: kept ? await hashCheckpoint(path, signal) : '' }
-  }
-  return found
-}
-
-const repliesFile = (model: string, task: string) => `${model}/replies/${task}.jsonl`
-
-async function replies(run: Run, asked: readonly Asked[], options: Checked): Promise<void> {
-  const { models, onProgress } = options
-  const files = Object.keys(models).flatMap((model) => asked.map(({ task, items }) => ({ model, task, items })))
-  const done = files.reduce((sum, { model, task }) => sum + run.finished(repliesFile(model, task.name)), 0)
+async function replyToAll(run: Run, asked: readonly Asked[], options: Checked, describe: Describe): Promise<void> {
+  const { models, onProgress, batch } = options
+  const files = Object.keys(models).flatMap((model) =>
+    asked.map(({ task, items }) => ({ file: repliesFile(model, task.name), items })),
+  )
   const total = files.reduce((sum, { items }) => sum + items.length, 0)
+  const done = files.reduce((sum, { file }) => sum + run.finished(file), 0)
   const meter = new ProgressMeter(total, done, (await run.failures()).length)
   for (const [model, source] of Object.entries(models)) {
-    const open = asked.filter(({ task, items }) => run.finished(repliesFile(model, task.name)) < items.length)
-    if (open.length === 0) continue
-    await using respondent = await respond(source as ModelSource, options)
+    const isOpen = ({ task, items }: Asked) => run.finished(repliesFile(model, task.name)) < items.length
+    if (!asked.some(isOpen)) continue
+    await using opened = await openModel(source, options)
     const answered: Answered = new Map()
     for (const one of asked) {
       const { task, items } = one
       const file = repliesFile(model, task.name)
       for (const record of await run.records<ReplyRecord>(file)) answered.set(record.prompt_sha256, record)
-      const counted = async (item: (typeof items)[number], signal: AbortSignal) => {
-        let failed = true
-        try {
-          const records = await answer(
-            respondent.respondent,
-            one,
-            item,
-            answered,
-            { ...options, descriptions: new Map() },
-            signal,
+      const report = (failed: boolean) =>
+        onProgress?.({ stage: 'replies', model, task: task.name, ...meter.sampleFinished(failed) })
+      await run.forEach(
+        file,
+        items,
+        async (item, signal) => {
+          const replies = answer(opened.respondent, one, item, answered, { ...options, describe }, signal)
+          replies.then(
+            () => report(false),
+            () => signal.aborted || report(true),
           )
-          failed = false
-          return records
-        } finally {
-          if (!signal.aborted) onProgress?.({ model, task: task.name, ...meter.sampleFinished(failed) })
-        }
-      }
-      const concurrency = Math.ceil((2 * options.batch) / task.settings.length)
-      await run.forEach(file, items, counted, { concurrency })
+          return replies
+        },
+        // twice as many as decode: the next prompts are made meanwhile
+        { concurrency: Math.ceil((2 * batch) / task.settings.length) },
+      )
     }
   }
-}
-
-/** What replies for `source`; disposing it gives back what was opened here, not what the caller brought. */
-async function respond(source: ModelSource, { batch, device, dtype, signal }: Checked) {
-  if (typeof source !== 'string' && !(source instanceof VisionLanguageModel))
-    return { respondent: source, [Symbol.asyncDispose]: async () => {} }
-  const model = typeof source === 'string' ? await VisionLanguageModel.load(source, { device, dtype, signal }) : source
-  const rows = model.batch({ maxRows: batch })
-  return {
-    respondent: await batchRespondent(model, rows),
-    async [Symbol.asyncDispose]() {
-      await rows.dispose()
-      if (model !== source) await model.dispose()
-    },
-  }
-}
-
-async function scoreTask(run: Run, { model, sha256 }: { model: string; sha256: string }, asked: Asked) {
-  const { task, of, items, split, dataSha256 } = asked
-  const byId = new Map(items.map((item) => [item.id, item]))
-  const records: EvalRecord[] = []
-  for (const { id, setting, response, ...provenance } of await run.records<ReplyRecord>(
-    repliesFile(model, task.name),
-  )) {
-    const scored = await score(of, byId.get(id)!, response)
-    const from = { model, model_sha256: sha256 || null, split, data_sha256: dataSha256 }
-    records.push({ id, task: task.name, setting, response, ...scored, ...from, ...provenance })
-  }
-  const summary = summariseTask(asked, records, 'rule')
-  await run.write(`${model}/${task.name}.jsonl`, records.map((record) => `${JSON.stringify(record)}\n`).join(''))
-  await run.writeJson(`${model}/${task.name}.summary.json`, summary)
-  return summary
-}
-
-async function writeResults(run: Run, results: Results): Promise<void> {
-  await run.writeJson('summary.json', results)
-  await run.writeJson('paper_metrics.json', paperMetrics(results))
-  await run.write('table.md', `${markdown(resultRows(results))}\n${markdown(detailRows(results))}`)
 }

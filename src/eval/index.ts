@@ -4,8 +4,9 @@ export {
   type EvaluateOptions,
   type Evaluation,
   evaluate,
-  type ModelSource,
 } from './evaluate.ts'
+export type { ModelSource } from './models.ts'
+export { type RegradeOptions, regrade } from './regrade.ts'
 export { type RepliesSummary, type ScoredReply, type ScoreRepliesOptions, scoreReplies } from './replies.ts'
 export type { Respondent, RespondentReply } from './respondent.ts'
 export { type ScoreTasksOptions, scoreTasks } from './score-tasks.ts'

@@ -31,6 +31,8 @@ export interface QuestionOptions {
   /** How many items; the task's own number by default. */
   samples?: number
   seed: number
+  /** Whether they are to be asked, and their images must be there. Default true. */
+  images?: boolean
 }
 
 /**
@@ -39,7 +41,7 @@ export interface QuestionOptions {
  */
 export async function readQuestions(
   task: Task,
-  { data, split: wanted, samples = task.samples, seed }: QuestionOptions,
+  { data, split: wanted, samples = task.samples, seed, images = true }: QuestionOptions,
 ): Promise<Asked> {
   const of = benchmark(task.benchmark)
   const source = data ?? of.hub
@@ -55,7 +57,7 @@ export async function readQuestions(
   }
   const chosen = samples === undefined ? selected : sampleIds(selected.length, samples, seed).map((i) => selected[i]!)
   const items: Item[] = []
-  for await (const item of of.read(source, { split, only: new Set(chosen) })) items.push(item)
+  for await (const item of of.read(source, { split, images, only: new Set(chosen) })) items.push(item)
   const sources: RunConfig['data'] = {}
   for (const path of await of.files(source, { split })) {
     sources[`${of.name}/${basename(path)}`] = { path, sha256: await hashFile(path) }

@@ -1,3 +1,4 @@
+import type { Endpoint } from '../judge/index.ts'
 import type { DecodeBatch } from '../model/decode-batch.ts'
 import type { FinishReason } from '../model/generation.ts'
 import type { VisionLanguageModel } from '../model/model.ts'
@@ -39,5 +40,13 @@ export async function batchRespondent(model: VisionLanguageModel, batch: DecodeB
       const { text, finishReason, promptTokenIds, tokenIds } = await batch.add(messages, { temperature: 0, ...options })
       return { text, finishReason, promptTokens: promptTokenIds.length, replyTokens: tokenIds.length }
     },
+  }
+}
+
+/** A model behind an interface like OpenAI's, greedy too; how it treats images is its own affair. */
+export function endpointRespondent({ url, model, chat }: Endpoint): Respondent {
+  return {
+    provenance: { endpoint: url, endpoint_model: model, temperature: 0 },
+    reply: (messages, { maxNewTokens, signal }) => chat(messages, { maxTokens: maxNewTokens, signal }),
   }
 }

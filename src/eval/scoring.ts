@@ -1,5 +1,6 @@
 import { checkAnswer } from '../answers/index.ts'
 import type { Benchmark, Item } from '../data/index.ts'
+import type { Judge } from '../judge/index.ts'
 import type { Verdict } from './summary.ts'
 
 /** The verdicts on a reply, and what led to them. */
@@ -9,8 +10,10 @@ export interface Scored extends Verdict {
   method: string
   prediction: string | null
   answer: string
-  /** The judge's verdict, where there is a judge; `unknown` when its reply held none. */
+  /** With a judge: its model, its verdict (`unknown` when its words held none), and its words. */
+  judge?: string
   correct_judged?: boolean | 'unknown'
+  judge_said?: string
 }
 
 /** Both verdicts on a reply: the benchmark's own rule, and our checker. `given` is an extraction made elsewhere, for the rule. */
@@ -19,4 +22,28 @@ export async function score(of: Benchmark, item: Item, response: string, given?:
   const { extracted, prediction, correct } = of.score(item, response, given)
   const { correct: correct_checked, method } = await checkAnswer(response, answer, { choices, precision })
   return { extracted, correct, correct_checked, method, prediction, answer }
+}
+
+// The rules of these start from an answer that a language model found in the reply.
+const extractedByModel = ['mathvista', 'mathverse']
+
+/** The same with a judge, who finds the answer where the benchmark's own rule has a language model find it, and gives a verdict of its own. */
+export async function judged(
+  judge: Judge,
+  of: Benchmark,
+  item: Item,
+  response: string,
+  signal?: AbortSignal,
+): Promise<Scored> {
+  const { question, choices, answer } = item
+  // nobody needs to be asked about nothing
+  const silent = response.trim() === ''
+  const given =
+    silent || !extractedByModel.includes(of.name)
+      ? undefined
+      : await judge.extract({ question, choices, response }, signal)
+  const { correct, said } = silent
+    ? { correct: false, said: '' }
+    : await judge.grade({ question, choices, answer, response }, signal)
+  return { ...(await score(of, item, response, given)), judge: judge.model, correct_judged: correct, judge_said: said }
 }

@@ -12,7 +12,7 @@ export interface ShowOptions {
   /** Of the image; needed where the setting has one. */
   description?: string
   /** How a description goes before the text of a question. */
-  describe: (description: string, text: string) => string
+  join: (description: string, text: string) => string
   /** See `shownImage`. */
   maxPixels: number
   signal?: AbortSignal
@@ -44,9 +44,9 @@ async function image(part: ImagePart, setting: Setting, { maxPixels, signal }: S
 }
 
 // Before the first text of the last question, which is where the image was.
-function withDescription(messages: readonly Message[], { description, describe }: ShowOptions): Message[] {
+function withDescription(messages: readonly Message[], { description, join }: ShowOptions): Message[] {
   const last = messages.at(-1)!
-  const before = (text: string) => describe(description!, text)
+  const before = (text: string) => join(description!, text)
   if (typeof last.content === 'string') return [...messages.slice(0, -1), { ...last, content: before(last.content) }]
   const at = last.content.findIndex(({ type }) => type === 'text')
   const content = last.content.map(

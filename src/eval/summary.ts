@@ -5,6 +5,7 @@ import { bootstrap, type Interval } from '../statistics/index.ts'
 export interface Verdict {
   correct: boolean
   correct_checked: boolean | 'unknown'
+  correct_judged?: boolean | 'unknown'
 }
 
 /** Accuracies are fractions with 4 decimals; `low` and `high` bound the 95 % bootstrap interval of `accuracy` (seed 123, 2000 resamples). */
@@ -19,6 +20,9 @@ export interface Accuracy {
   correct_checked: number
   accuracy_checked: number
   unknown: number
+  /** By the judge, where there is one; `unknown` counts as not correct. */
+  correct_judged?: number
+  accuracy_judged?: number
 }
 
 export interface Summary {
@@ -70,7 +74,14 @@ export function accuracy(verdicts: readonly Verdict[]): Accuracy {
     correct_checked: checked,
     accuracy_checked: fraction(checked / verdicts.length),
     unknown: verdicts.filter(({ correct_checked }) => correct_checked === 'unknown').length,
+    ...judgedAccuracy(verdicts),
   }
+}
+
+function judgedAccuracy(verdicts: readonly Verdict[]): Pick<Accuracy, 'correct_judged' | 'accuracy_judged'> {
+  if (verdicts.some(({ correct_judged }) => correct_judged === undefined)) return {}
+  const correct_judged = verdicts.filter(({ correct_judged }) => correct_judged === true).length
+  return { correct_judged, accuracy_judged: fraction(correct_judged / verdicts.length) }
 }
 
 /** A fraction with 4 decimals and the bounds of its 95 % bootstrap interval (seed 123, 2000 resamples). */

@@ -46,11 +46,12 @@ export interface TaskSummary {
   breakdowns: Summary['breakdowns']
 }
 
-/** What the records of a task come to. */
+/** What the records of a task come to. `samples`: how many questions were asked, failed ones included. */
 export function summariseTask(
   { task, of, split, dataSha256, population, items }: Asked,
   records: readonly EvalRecord[],
   verdict: 'rule' | 'judge',
+  samples: number,
 ): TaskSummary {
   const byId = new Map<string, EvalRecord[]>()
   for (const record of records) {
@@ -70,8 +71,8 @@ export function summariseTask(
     split,
     data_sha256: dataSha256,
     population,
-    samples: items.length,
-    failed: items.length - questions.length,
+    samples,
+    failed: samples - questions.length,
     verdict,
     result: task.metric
       ? metric(task.metric, questions)

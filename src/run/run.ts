@@ -73,6 +73,36 @@ export async function openRun(options: RunOptions): Promise<Run> {
   }
 }
 
+/**
+ * Opens the run that lies in `out` as it is, to read its records and write outputs again from them; `version` of its config stays that of its records.
+ * Throws `ERR_RUN_MISMATCH` when there is none, or it is not of `command`, and `ERR_RUN_LOCKED`.
+ */
+export async function reopenRun({
+  out,
+  command,
+  signal,
+}: {
+  out: string
+  command: string
+  signal?: AbortSignal
+}): Promise<Run> {
+  const config = await readConfig(out)
+  if (config?.command !== command) {
+    throw error(
+      'ERR_RUN_MISMATCH',
+      `Expected a run of '${command}' in ${out} but found ${config ? `one of '${config.command}'` : 'none'}`,
+    )
+  }
+  const unlock = await takeLock(join(out, 'run.lock'))
+  try {
+    const options = { out, command, arguments: config.arguments, signal }
+    return new Run(out, options, config, await Journal.open(out), unlock)
+  } catch (thrown) {
+    await unlock()
+    throw thrown
+  }
+}
+
 /** A run directory held by this process: samples go in, records, failures and outputs come to lie in its files. */
 export class Run implements AsyncDisposable {
   readonly directory: string

@@ -4,10 +4,10 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { close } from '../../src/answers/index.ts'
 import { world } from '../../src/data/world/index.ts'
-import { type EvalRecord, evaluate, type Respondent } from '../../src/eval/index.ts'
-import type { Message } from '../../src/model/processor/messages.ts'
+import { type EvalRecord, evaluate } from '../../src/eval/index.ts'
 import { sampleIds } from '../../src/statistics/index.ts'
 import { tiny } from '../native/models.ts'
+import { type Seen, scripted } from './scripted.ts'
 
 const scratch = mkdtempSync(join(tmpdir(), 'frankentorch-eval-world-'))
 const data = join(scratch, 'world')
@@ -29,27 +29,6 @@ const lines = () =>
     .trimEnd()
     .split('\n')
     .map((line) => JSON.parse(line) as WorldLine)
-
-/** What a respondent was shown: the colour of the first pixel of its image, and the text. */
-function seen(messages: Message[]): { image: 'black' | 'drawn' | 'none'; text: string } {
-  const parts = messages.at(-1)!.content
-  if (typeof parts === 'string') return { image: 'none', text: parts }
-  const image = parts.find((part) => part.type === 'image')?.image as { data: Uint8Array } | undefined
-  const text = parts.flatMap((part) => (part.type === 'text' ? [part.text] : [])).join('')
-  return { image: image ? (image.data.some((value) => value > 0) ? 'drawn' : 'black') : 'none', text }
-}
-
-function scripted(answer: (shown: ReturnType<typeof seen>) => string): Respondent {
-  return {
-    provenance: { script: answer.toString() },
-    reply: async (messages) => ({
-      text: answer(seen(messages)),
-      finishReason: 'stop',
-      promptTokens: null,
-      replyTokens: null,
-    }),
-  }
-}
 
 /** A world of questions named after the transition they make: `TF 3` is answered rightly with the image and wrongly without. */
 function transitionWorld(cases: Record<string, Record<string, number>>): string {
@@ -92,9 +71,9 @@ test('M_vis, M_v2r and M_rea over scripted replies are what they are by hand, in
 })
 
 test('each metric asks its family in its settings, with the paper’s sample ids', async () => {
-  const shown: ReturnType<typeof seen>[] = []
-  const model = scripted((what) => {
-    shown.push(what)
+  const shown: Omit<Seen, 'size'>[] = []
+  const model = scripted(({ image, text }) => {
+    shown.push({ image, text })
     return '3'
   })
   const { results } = await evaluate({
