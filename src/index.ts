@@ -64,6 +64,7 @@ export { type ModelServer, type ServeOptions, serve } from './serve/index.ts'
 export { type Diagnosis, type DoctorOptions, doctor } from './setup/doctor.ts'
 export type { Finding } from './setup/findings.ts'
 export * as statistics from './statistics/index.ts'
+export { type SpliceOptions, splicedModels } from './study/splices.ts'
 export {
   defineMethod,
   type Estimate,

@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { error } from '../errors.ts'
 import type { EvaluateOptions, Evaluation } from '../eval/index.ts'
@@ -6,7 +7,7 @@ import { interruption } from './interrupt.ts'
 import { modelDirectory } from './model.ts'
 import { deviceOption, dtypeOption, integer, jsonOption, list } from './options.ts'
 import { table } from './table.ts'
-import { openTerminal, type Terminal } from './terminal.ts'
+import { inMegabytes, openTerminal, type Terminal } from './terminal.ts'
 
 type Modes = 'model' | 'replies' | 'regrade'
 type EvalOptions = Omit<EvaluateOptions, 'models' | 'tasks' | 'judge' | 'style'> & {
@@ -14,6 +15,9 @@ type EvalOptions = Omit<EvaluateOptions, 'models' | 'tasks' | 'judge' | 'style'>
   regrade?: string
   tasks?: string[]
   prompt?: EvaluateOptions['style']
+  base?: string
+  in?: string
+  rl?: string
   judgeUrl?: string
   judgeModel?: string
   judgeCache?: string
@@ -31,10 +35,13 @@ export function evalCommand(): Command {
         'model',
         new Option(
           '--model <name=model>',
-          'checkpoint directory, name on the Hub, or URL of an endpoint (http://host/v1#model), under the name it gets; repeatable',
+          "checkpoint directory, name on the Hub, splice ('IN early 1/3 + RL late 2/3'), or endpoint (http://host/v1#model), under the name it gets; repeatable",
         ).argParser(named),
       ),
     )
+    .option('--base <model>', 'checkpoint that BASE stands for in a splice')
+    .option('--in <model>', 'the same for IN')
+    .option('--rl <model>', 'the same for RL')
     .addOption(
       only(
         'replies',
@@ -170,15 +177,29 @@ async function evaluated(
   } = options
   const { device, dtype, out, overwrite } = options
   const { evaluate } = await import('../eval/index.ts')
-  const models: Record<string, string> = {}
-  for (const [name, source] of Object.entries(options.model)) {
-    models[name] = /^https?:/i.test(source) ? source : await modelDirectory({ model: source })
-  }
+  const models = await directories(options, terminal)
   const display = stages(terminal)
   return evaluate({
     ...{ models, tasks, data, set, split, samples, seed, style, maxNewTokens, maxPixels, batch, descriptions },
     ...{ device, dtype, out, overwrite, judge: judge(options), signal: interruption, onProgress: display.show },
   }).finally(display.stop)
+}
+
+/** Splices made, and names on the Hub fetched. */
+async function directories(
+  { model, base, in: in_, rl, out }: EvalOptions & { model: Record<string, string> },
+  terminal: Terminal,
+): Promise<Record<string, string>> {
+  const { splicedModels } = await import('../study/splices.ts')
+  const display = terminal.progress('splicing, megabytes')
+  const models = await splicedModels(model, {
+    ...{ base, in: in_, rl, out: join(out!, 'splices'), signal: interruption },
+    onProgress: (_name, written, total) => inMegabytes(display)(written, total),
+  }).finally(() => display.stop())
+  for (const [name, source] of Object.entries(models)) {
+    if (!/^https?:/i.test(source)) models[name] = await modelDirectory({ model: source })
+  }
+  return models
 }
 
 async function regraded(directory: string, options: EvalOptions, terminal: Terminal): Promise<Evaluation> {

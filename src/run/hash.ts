@@ -13,8 +13,8 @@ export async function hashFile(path: string | URL, signal?: AbortSignal): Promis
   return hash.digest('hex')
 }
 
-// What decides a checkpoint's answers: weights, configuration, tokenizer, template. README and licence do not.
-const decisive = /\.(safetensors|json|jinja|txt)$/
+// What decides a checkpoint's answers: weights, configuration, tokenizer, template. README and licence do not, nor does what says how it was made.
+const decisive = /^(?!merge\.json$|frozen\.json$).*\.(safetensors|json|jinja|txt)$/
 
 /** SHA-256 over names and contents of the files of a checkpoint that decide its answers. Reads every weight once. */
 export async function hashCheckpoint(directory: string, signal?: AbortSignal): Promise<string> {
