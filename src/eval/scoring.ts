@@ -1,5 +1,6 @@
 import { checkAnswer } from '../answers/index.ts'
 import type { Benchmark, Item } from '../data/index.ts'
+import { FrankentorchError } from '../errors.ts'
 import type { Judge } from '../judge/index.ts'
 import type { Verdict } from './summary.ts'
 
@@ -37,13 +38,18 @@ export async function judged(
 ): Promise<Scored> {
   const { question, choices, answer } = item
   // nobody needs to be asked about nothing
-  const silent = response.trim() === ''
-  const given =
-    silent || !extractedByModel.includes(of.name)
-      ? undefined
-      : await judge.extract({ question, choices, response }, signal)
-  const { correct, said } = silent
-    ? { correct: false, said: '' }
-    : await judge.grade({ question, choices, answer, response }, signal)
+  if (response.trim() === '') {
+    return { ...(await score(of, item, response)), judge: judge.model, correct_judged: false, judge_said: '' }
+  }
+  const extracts = extractedByModel.includes(of.name)
+  const given = extracts ? await judge.extract({ question, choices, response }, signal).catch(unlessRefused) : undefined
+  const verdict = await judge.grade({ question, choices, answer, response }, signal).catch(unlessRefused)
+  const { correct, said } = verdict ?? { correct: 'unknown' as const, said: '' }
   return { ...(await score(of, item, response, given)), judge: judge.model, correct_judged: correct, judge_said: said }
+}
+
+// A reply that the endpoint will not take, too long for it perhaps, has no verdict; the others have.
+function unlessRefused(thrown: unknown): undefined {
+  if (thrown instanceof FrankentorchError && thrown.code === 'ERR_ENDPOINT_REQUEST') return undefined
+  throw thrown
 }

@@ -232,6 +232,15 @@ describe('regrade', () => {
   })
 })
 
+test('a reply that the judge’s endpoint refuses has no verdict; the others have', async () => {
+  await using endpoint = await scriptedEndpoint((request) =>
+    textOf(request).includes('tile 1 ') ? { status: 413 } : 'correct',
+  )
+  const models = { a: scripted(() => '\\boxed{C}') }
+  const { results } = await evaluate({ models, tasks: ['mathvision'], data, judge: { url: endpoint.url } })
+  expect(results.a!.mathvision).toMatchObject({ samples: 20, failed: 0, verdict: 'judge', result: { value: 0.95 } })
+})
+
 test('a model behind an endpoint is asked as a checkpoint is, and a judge describes images for it', async () => {
   await using endpoint = await scriptedEndpoint((request) => {
     const text = textOf(request)
