@@ -59,29 +59,84 @@ Napi::Value model_points(Addon& addon, const Napi::CallbackInfo& info) {
       });
 }
 
+std::vector<std::string> to_names(const Napi::Value& value) {
+  return to_vector(value, "names", [](const Napi::Value& name) { return to_string(name, "name"); });
+}
+
+// (model, names, values, cancellation?) -> Promise: all of them or, where one does not fit, none
+Napi::Value set_parameters(Addon& addon, const Napi::CallbackInfo& info) {
+  return addon.engine.run(
+      info.Env(), to_cancellation(info[3]),
+      [loaded = unwrap<LoadedModel>(info[0], "model"), names = to_names(info[1]),
+       values = to_vector(info[2], "values", unwrap_tensor)](Turn&) {
+        for (size_t i = 0; i < names.size(); ++i) {
+          const at::Tensor &before = loaded->model.parameters()[names[i]], &after = values.at(i);
+          if (after.sizes() != before.sizes() || after.scalar_type() != before.scalar_type() ||
+              after.device() != before.device())
+            fail("ERR_SHAPE_MISMATCH", "Expected ", before.toString(), before.sizes(), " for ", names[i],
+                 " but received ", after.toString(), after.sizes());
+        }
+        for (size_t i = 0; i < names.size(); ++i) loaded->model.set_parameter(names[i], values[i].detach());
+        return true;
+      },
+      [](Napi::Env env, bool) { return env.Undefined(); });
+}
+
 struct RowOutput {
   at::Tensor logits;        // [1, tokens, vocabulary]
   at::Tensor position_ids;  // [3, 1, tokens]
-  std::map<std::string, at::Tensor> captured;
+  std::map<std::string, at::Tensor> captured, parameters;
 };
 
-// (model, inputs, { capture: points, interventions }, cancellation?) -> Promise<[{ logits, positionIds, captured }]>,
-// one per row
+// Parameters as leaves of the graph of one pass, over the same memory.
+class Leaves {
+ public:
+  Leaves(Qwen2_5_VL& model, const std::vector<std::string>& names) : model_(model) {
+    for (const auto& name : names) {
+      before_[name] = model.parameters()[name];
+      leaves[name] = before_[name].detach().requires_grad_(true);
+    }
+    for (const auto& [name, leaf] : leaves) model_.set_parameter(name, leaf);
+  }
+  ~Leaves() {
+    for (auto& [name, value] : before_) model_.set_parameter(name, value);
+  }
+  Leaves(const Leaves&) = delete;
+  Leaves& operator=(const Leaves&) = delete;
+
+  std::map<std::string, at::Tensor> leaves;
+
+ private:
+  Qwen2_5_VL& model_;
+  std::map<std::string, at::Tensor> before_;
+};
+
+Napi::Object from_tensors(Addon& addon, Napi::Env env, const std::map<std::string, at::Tensor>& tensors) {
+  Napi::Object result = Napi::Object::New(env);
+  for (const auto& [name, value] : tensors) result.Set(name, wrap_tensor(addon, env, value));
+  return result;
+}
+
+// (model, inputs, { capture: points, interventions, grad, parameters }, cancellation?) ->
+// Promise<[{ logits, positionIds, captured, parameters }]>, one per row
 Napi::Value forward(Addon& addon, const Napi::CallbackInfo& info) {
   const auto options = to_object(info[2], "options");
   auto attachments = std::make_shared<Attachments>();
   for (const auto& one : to_attachments(addon, options.Get("interventions"))) attachments->attach(one);
+  const bool grad = options.Get("grad").ToBoolean();
   std::map<std::string, std::shared_ptr<Capture>> captures;
   to_vector(options.Get("capture"), "capture", [&](const Napi::Value& point) {
     const std::string name = to_string(point, "point");
-    const auto capture = captures[name] = std::make_shared<Capture>();
+    const auto capture = captures[name] = std::make_shared<Capture>(grad);
     attachments->attach({name, capture});
     return true;
   });
 
-  auto pass = [loaded = unwrap<LoadedModel>(info[0], "model"), inputs = to_inputs(info[1]), attachments,
-               captures](Turn& turn) {
-    const Qwen2_5_VL& model = loaded->model;
+  auto pass = [loaded = unwrap<LoadedModel>(info[0], "model"), inputs = to_inputs(info[1]), attachments, captures, grad,
+               names = to_names(options.Get("parameters"))](Turn& turn) {
+    Qwen2_5_VL& model = loaded->model;
+    const c10::AutoGradMode mode(grad);
+    const Leaves parameters(model, names);
     Packed packed = model.pack(inputs);
     at::Tensor x = model.embed(inputs, packed, turn, attachments.get());
     x = model.decode(std::move(x), packed.batch, turn, attachments.get());
@@ -92,6 +147,7 @@ Napi::Value forward(Addon& addon, const Napi::CallbackInfo& info) {
       for (size_t i = 0; i < group.rows.size(); ++i)
         rows[group.rows[i]].logits = Batch::rows_of(group, logits).narrow(0, static_cast<int64_t>(i), 1).clone();
     for (size_t r = 0; r < rows.size(); ++r) {
+      rows[r].parameters = parameters.leaves;
       rows[r].position_ids = packed.rows[r].position_ids.unsqueeze(1);
       for (const auto& [name, capture] : captures)
         if (const auto value = capture->of_row(static_cast<int64_t>(r)); value.defined())
@@ -103,12 +159,11 @@ Napi::Value forward(Addon& addon, const Napi::CallbackInfo& info) {
                           [&addon](Napi::Env env, const std::vector<RowOutput>& rows) {
                             Napi::Array list = Napi::Array::New(env, rows.size());
                             for (size_t r = 0; r < rows.size(); ++r) {
-                              Napi::Object row = Napi::Object::New(env), captured = Napi::Object::New(env);
+                              Napi::Object row = Napi::Object::New(env);
                               row.Set("logits", wrap_tensor(addon, env, rows[r].logits));
                               row.Set("positionIds", wrap_tensor(addon, env, rows[r].position_ids));
-                              for (const auto& [name, value] : rows[r].captured)
-                                captured.Set(name, wrap_tensor(addon, env, value));
-                              row.Set("captured", captured);
+                              row.Set("captured", from_tensors(addon, env, rows[r].captured));
+                              row.Set("parameters", from_tensors(addon, env, rows[r].parameters));
                               list.Set(static_cast<uint32_t>(r), row);
                             }
                             return list;
@@ -138,6 +193,7 @@ void define_models(Napi::Object exports, Addon& addon) {
   define<load_model>(exports, "loadModel", addon);
   define<dispose_model>(exports, "disposeModel", addon);
   define<model_points>(exports, "modelPoints", addon);
+  define<set_parameters>(exports, "setParameters", addon);
   define<forward>(exports, "forward", addon);
   define<vision_layout>(exports, "visionLayout", addon);
 }

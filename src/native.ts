@@ -153,6 +153,7 @@ export interface NativeForwardRow {
   logits: NativeTensor
   positionIds: NativeTensor
   captured: Record<string, NativeTensor>
+  parameters: Record<string, NativeTensor>
 }
 
 /** A new token of a row of a batch; `finishReason` with its last. */
@@ -269,11 +270,23 @@ export interface Native {
     cancellation?: CancellationHandle,
   ): Promise<ModelHandle>
   disposeModel(model: ModelHandle): Promise<void>
+  /** All of them or, where one does not fit, none. */
+  setParameters(
+    model: ModelHandle,
+    names: readonly string[],
+    values: readonly TensorHandle[],
+    cancellation?: CancellationHandle,
+  ): Promise<void>
   modelPoints(model: ModelHandle): Promise<{ name: string; shape: number[] }[]>
   forward(
     model: ModelHandle,
     inputs: NativeInputs,
-    options: { capture: readonly string[]; interventions: readonly NativeIntervention[] },
+    options: {
+      capture: readonly string[]
+      interventions: readonly NativeIntervention[]
+      grad: boolean
+      parameters: readonly string[]
+    },
     cancellation?: CancellationHandle,
   ): Promise<NativeForwardRow[]>
   generate(

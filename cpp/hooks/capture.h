@@ -7,21 +7,17 @@
 
 namespace frankentorch {
 
-// Keeps a copy of what leaves a point, row by row: [1, tokens, ...] or [1, heads, tokens, ...]. Attached last, it sees
-// the value after the interventions there. Of the vision tower, which runs once for images and once for videos, it
-// keeps both, images first.
+// Keeps what leaves a point, row by row: [1, tokens, ...] or [1, heads, tokens, ...]. Attached last, it sees the value
+// after the interventions there. Of the vision tower, which runs once for images and once for videos, it keeps both,
+// images first.
+//
+// What it keeps is a copy or, with `grad`, the very value that flows on, so that gradients reach it; one to which no
+// gradients flow yet becomes a leaf that asks for them.
 class Capture : public Hook {
  public:
-  at::Tensor apply(at::Tensor value, const Passage& passage, const at::Tensor&) override {
-    const Group* group = passage.group;
-    if (!group) {
-      shared_ = shared_.defined() ? at::cat({shared_, value.detach()}, 1) : value.detach().clone();
-      return value;
-    }
-    for (size_t i = 0; i < group->rows.size(); ++i)
-      rows_[group->rows[i]] = value.narrow(0, static_cast<int64_t>(i), 1).detach().clone();
-    return value;
-  }
+  explicit Capture(bool grad = false) : grad_(grad) {}
+
+  at::Tensor apply(at::Tensor value, const Passage& passage, const at::Tensor& input) override;
 
   // Undefined when the pass did not reach the point. The vision tower's values belong to all rows.
   at::Tensor of_row(int64_t row) const {
@@ -30,6 +26,9 @@ class Capture : public Hook {
   }
 
  private:
+  at::Tensor kept(const at::Tensor& value) const;
+
+  bool grad_;
   std::map<int64_t, at::Tensor> rows_;
   at::Tensor shared_;
 };

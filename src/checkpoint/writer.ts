@@ -2,6 +2,7 @@ import { type FileHandle, open, rename, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { error, messageOf } from '../errors.ts'
 import type { Dtype } from '../tensor/dtype.ts'
+import type { Checkpoint } from './checkpoint.ts'
 import { bytesPerElement, safetensorsName, writingRank } from './dtypes.ts'
 import { elementCount } from './safetensors.ts'
 import { indexFile, singleFile } from './weights.ts'
@@ -93,6 +94,19 @@ export async function writeWeights<Spec extends TensorSpec>(
   options: WriteOptions & { maxShardBytes?: number } = {},
 ): Promise<void> {
   await writeShards(directory, planShards(tensors, options.maxShardBytes ?? defaultShardBytes), bytes, options)
+}
+
+/** `tensors` in the files in which `checkpoint` has them. */
+export function shardsOf<Spec extends TensorSpec & { name: string }>(
+  { files, entries }: Pick<Checkpoint, 'files' | 'entries'>,
+  tensors: readonly Spec[],
+): Shard<Spec>[] {
+  const shards = files.map(({ file }) => ({
+    name: path.basename(file),
+    tensors: tensors.filter(({ name }) => entries.get(name)!.file === file),
+  }))
+  // a shard that held nothing but a tied head
+  return shards.filter(({ tensors }) => tensors.length > 0)
 }
 
 /** Writes weight files and, unless there is `model.safetensors` alone, their index. */

@@ -1,15 +1,13 @@
 import { z } from 'zod'
 import { check } from '../check.ts'
 import type { Parameter } from './parameters.ts'
-import { selectParameters } from './selectors.ts'
+import { Selectors, selectParameters } from './selectors.ts'
 
 const FreezeOptions = z.strictObject({
   /** First layer of `middle` and of `late`; default the thirds. */
   cuts: z.tuple([z.int(), z.int()]).optional(),
 })
 export type FreezeOptions = z.input<typeof FreezeOptions>
-
-const Selectors = z.union([z.string(), z.array(z.string()).min(1)])
 
 export interface ParameterCount {
   tensors: number

@@ -11,6 +11,7 @@ import {
   type ModelHandle,
   type NativeIntervention,
   type NativeReplies,
+  type NativeTensor,
   native,
   requireNotAborted,
 } from '../native.ts'
@@ -29,6 +30,7 @@ import type { Message } from './processor/messages.ts'
 import { createProcessor, type Processor } from './processor/processor.ts'
 import { type PointInfo, resolveInterventions } from './resolve-interventions.ts'
 import { selectParameters, selectPoints } from './selectors.ts'
+import { type Edit, type EditOptions, type GraftOptions, type SaveOptions, Surgery } from './surgery.ts'
 import { TokenQueue } from './token-queue.ts'
 
 const LoadOptions = z.strictObject({
@@ -48,6 +50,10 @@ const ForwardOptions = z.strictObject({
   interventions: z
     .custom<readonly Intervention[]>((value) => Array.isArray(value), 'an array of interventions')
     .default([]),
+  /** Keep the graph: logits and captured values are differentiable, and gradients reach the captured values. */
+  grad: z.boolean().default(false),
+  /** Selectors of parameters that gradients reach as well, with `grad`; frozen ones are left out. */
+  parameters: z.array(z.string()).default([]),
   signal: z.instanceof(AbortSignal).optional(),
 })
 export type ForwardOptions = z.input<typeof ForwardOptions>
@@ -59,6 +65,8 @@ export interface ForwardOutput {
   positionIds: Tensor
   /** By point name, after the interventions there: [1, tokens, width], or [1, heads, tokens, …] inside attention. */
   captured: Record<string, Tensor>
+  /** With `grad`, those asked for, by name: the leaves of this pass over the model's memory, the same for all rows. */
+  parameters: Record<string, Tensor>
 }
 
 export type { PointInfo }
@@ -81,6 +89,7 @@ export class VisionLanguageModel implements AsyncDisposable {
   readonly #parameters: readonly Parameter[]
   readonly #freezing: Freezing
   readonly #hooks: Hooks
+  readonly #surgery: Surgery
   #disposed = false
 
   private constructor(
@@ -98,6 +107,13 @@ export class VisionLanguageModel implements AsyncDisposable {
     this.#points = native.points
     this.#parameters = parametersOf(checkpoint, native.dtype)
     this.#hooks = new Hooks({ config: this.config, points: this.#points, dtype: this.dtype, newTokens: 0 })
+    this.#surgery = new Surgery({
+      handle: () => this.#live(),
+      checkpoint,
+      parameters: this.#parameters,
+      dtype: native.dtype,
+      device: native.device,
+    })
     this.#freezing = new Freezing(this.#parameters, checkpoint.config.numHiddenLayers)
   }
 
@@ -159,6 +175,53 @@ export class VisionLanguageModel implements AsyncDisposable {
   /** Lets training change them again. */
   unfreeze(selectors: string | readonly string[], options: FreezeOptions = {}): string[] {
     return this.#freezing.unfreeze(selectors, options)
+  }
+
+  /**
+   * A parameter as the model computes with it, without a copy; later changes of the model do not reach it. Rejects with `ERR_UNKNOWN_PARAMETER` or
+   * `ERR_DISPOSED`.
+   */
+  async parameter(name: string): Promise<Tensor> {
+    return this.#surgery.parameter(name)
+  }
+
+  /**
+   * Changes parameters: `await model.edit('language_model.layers.3.mlp.down_proj.weight', (w) => w.lerp(donor, 0.3))`. `change` records, once for each parameter,
+   * what becomes of it, in the model's dtype; the result is rounded to that. In-place forms (`w.mul_(0.5)`, also of views) are recorded too. All of them change or,
+   * where one fails, none. Returns the names. Rejects with the errors of `freeze`, `ERR_SHAPE_MISMATCH`, `ERR_SYMBOLIC_VALUE`, `ERR_ABORTED` or `ERR_ENGINE`.
+   */
+  async edit(selectors: string | readonly string[], change: Edit, options: EditOptions = {}): Promise<string[]> {
+    return this.#surgery.edit(selectors, change, options)
+  }
+
+  /**
+   * Takes parameters from a checkpoint, whichever way it spells their names, or from a loaded model. Those of a checkpoint in the model's dtype are used where the file
+   * is mapped. Rejects with the errors of `freeze` and `openCheckpoint`, and `ERR_SHAPE_MISMATCH`.
+   */
+  async graft(
+    donor: string | VisionLanguageModel,
+    selectors: string | readonly string[],
+    options: GraftOptions = {},
+  ): Promise<string[]> {
+    return this.#surgery.graft(typeof donor === 'string' ? donor : donor.#surgery, selectors, options)
+  }
+
+  /** Takes parameters back to what the checkpoint holds: what `selectors` name, or all that was changed. Returns the names. */
+  async restore(selectors?: string | readonly string[], options: EditOptions = {}): Promise<string[]> {
+    return this.#surgery.restore(selectors, options)
+  }
+
+  /**
+   * Writes the model as a checkpoint of the same layout, shards, dtypes and side files, which appears when it is complete. What was not changed is copied byte by byte.
+   * Returns its absolute path. Rejects with `ERR_OUTPUT` where `directory` exists or does not fit, or with `ERR_ABORTED`.
+   */
+  async save(directory: string, options: SaveOptions = {}): Promise<string> {
+    return this.#surgery.save(directory, options)
+  }
+
+  /** For the layers above: parameters that were changed by other ways than these; `save` and `restore` then know of them. */
+  noteChanged(names: Iterable<string>): void {
+    this.#surgery.noteChanged(names)
   }
 
   /** How much of the model training may change, in all and block by block. */
@@ -280,19 +343,23 @@ export class VisionLanguageModel implements AsyncDisposable {
 
   /** One forward pass over all rows at once, without padding: one output for each. */
   async forwardBatch(inputs: Inputs, options: ForwardOptions = {}): Promise<ForwardOutput[]> {
-    const { capture, interventions, signal } = check(ForwardOptions, options)
+    const { capture, interventions, grad, parameters, signal } = check(ForwardOptions, options)
+    if (!grad && parameters.length > 0) throw expected('grad: true to go with parameters', 'options', options)
     const handle = this.#live()
     const names = this.#points.map(({ name }) => name)
     const checked = nativeInputs(this.config, inputs)
     const attached = {
       capture: selectPoints(capture, { names, numHiddenLayers: this.config.numHiddenLayers }),
       interventions: this.#attachments(interventions, inputs, 0),
+      grad,
+      parameters: this.#trainableAmong(parameters),
     }
     const rows = await abortable(signal, (cancellation) => native().forward(handle, checked, attached, cancellation))
-    return rows.map(({ logits, positionIds, captured }) => ({
+    return rows.map(({ logits, positionIds, captured, parameters }) => ({
       logits: new Tensor(logits),
       positionIds: new Tensor(positionIds),
-      captured: Object.fromEntries(Object.entries(captured).map(([name, value]) => [name, new Tensor(value)])),
+      captured: tensorsByName(captured),
+      parameters: tensorsByName(parameters),
     }))
   }
 
@@ -321,6 +388,12 @@ export class VisionLanguageModel implements AsyncDisposable {
   #live(): ModelHandle {
     if (this.#disposed) throw error('ERR_DISPOSED', `The model ${path.basename(this.directory)} was disposed`)
     return this.#handle
+  }
+
+  #trainableAmong(selectors: readonly string[]): string[] {
+    const names = this.#parameters.map(({ name }) => name)
+    const selected = selectParameters(selectors, { names, numHiddenLayers: this.config.numHiddenLayers })
+    return selected.filter((name) => !this.#freezing.isFrozen(name))
   }
 
   // Inputs made here from messages are disposed here; those a caller made are the caller's.
@@ -418,6 +491,10 @@ export class VisionLanguageModel implements AsyncDisposable {
       return { rows: rows.map(() => none), timings: { visionS: 0, prefillS: 0, decodeS: 0 } }
     }
   }
+}
+
+function tensorsByName(tensors: Record<string, NativeTensor>): Record<string, Tensor> {
+  return Object.fromEntries(Object.entries(tensors).map(([name, value]) => [name, new Tensor(value)]))
 }
 
 function isInputs(prompt: unknown): prompt is Inputs {

@@ -22,6 +22,9 @@ export interface SelectorContext {
   cuts?: readonly [number, number]
 }
 
+/** One selector or several. */
+export const Selectors = z.union([z.string(), z.array(z.string()).min(1)])
+
 /** What `cuts` may be in a model with `layers` decoder layers. */
 export function cutsOf(layers: number) {
   const cut = z.int().min(0).max(layers)

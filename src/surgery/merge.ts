@@ -1,16 +1,14 @@
 import { copyFile, stat, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { check } from '../check.ts'
-import type { Checkpoint } from '../checkpoint/checkpoint.ts'
 import { isObject, readJsonObject } from '../checkpoint/json.ts'
 import { writeDirectory } from '../checkpoint/output-directory.ts'
-import { type Shard, totalBytes, writeJson, writeShards } from '../checkpoint/writer.ts'
+import { shardsOf, totalBytes, writeJson, writeShards } from '../checkpoint/writer.ts'
 import type { Recipe, RecipeObject } from '../recipe/index.ts'
 import type { FloatingDtype } from '../tensor/dtype.ts'
 import { MergedBytes } from './bytes.ts'
 import { type Estimate, estimateMerge } from './estimate.ts'
 import { modelCard } from './model-card.ts'
-import type { Assignment } from './plan.ts'
 import { MergeOptions, prepare } from './prepare.ts'
 import { provenance } from './provenance.ts'
 
@@ -64,15 +62,6 @@ export async function merge(recipe: string | RecipeObject | Recipe, options: Mer
 export async function planOf(recipe: string | RecipeObject | Recipe, options: MergeOptions): Promise<Estimate> {
   const checked = check(MergeOptions, options)
   return await estimateMerge(await prepare(recipe, checked), checked)
-}
-
-function shardsOf({ files, entries }: Checkpoint, assignments: readonly Assignment[]): Shard<Assignment>[] {
-  const shards = files.map(({ file }) => ({
-    name: path.basename(file),
-    tensors: assignments.filter(({ name }) => entries.get(name)!.file === file),
-  }))
-  // a shard that held nothing but a tied head
-  return shards.filter(({ tensors }) => tensors.length > 0)
 }
 
 /** Every place where a config names the dtype of its weights names the new one. */

@@ -25,6 +25,13 @@ export function leftOut(schema: OperatorSchema): string | undefined {
   return name.startsWith('_') ? 'underscore' : undefined
 }
 
+/** It changes its first argument, a tensor, and gives it. */
+export function isInPlace({ name, arguments: [first, ...rest], returns }: OperatorSchema): boolean {
+  const crosses =
+    first?.mutated && first.kind === 'Tensor' && rest.every(({ kind, mutated }) => kind !== 'other' && !mutated)
+  return /^[a-z].*_$/.test(name) && Boolean(crosses) && returns.length === 1
+}
+
 const crossingReturns = new Set(['Tensor', 'Tensor[]', 'int', 'SymInt', 'float', 'bool'])
 
 // What libtorch calls the tensor that an operator is about. Not `condition`: x.where(…) would be another thing than in torch.

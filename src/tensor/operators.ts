@@ -1,17 +1,18 @@
 import { editDistance } from '../edit-distance.ts'
 import { error } from '../errors.ts'
 import { native } from '../native.ts'
-import { leftOut } from './offered.ts'
+import { isInPlace, leftOut } from './offered.ts'
 import { type OperatorSchema, parseSchema } from './schema.ts'
 
-/** Which operators a caller may name: those of `ops`, those of `ops.unsafe` as well, or the package's own. */
-export type Reach = 'ops' | 'unsafe' | 'own'
+/** Which operators a caller may name: those of `ops`, those of `ops.unsafe` as well, the package's own, or those that write to their tensor. */
+export type Reach = 'ops' | 'unsafe' | 'own' | 'in place'
 
 let linesByName: Map<string, [line: string, index: number][]> | undefined
 const overloadsByName: Record<Reach, Map<string, readonly OperatorSchema[]>> = {
   ops: new Map(),
   unsafe: new Map(),
   own: new Map(),
+  'in place': new Map(),
 }
 
 /**
@@ -22,7 +23,9 @@ export function overloads(name: string, reach: Reach): readonly OperatorSchema[]
   const known = overloadsByName[reach].get(name)
   if (known) return known
   const schemas = schemasNamed(name, reach === 'own' ? 'frankentorch' : 'aten')
-  const usable = schemas.filter((schema) => reach === 'own' || allows(reach, leftOut(schema)))
+  const usable = schemas.filter(
+    (schema) => reach === 'own' || (reach === 'in place' ? isInPlace(schema) : allows(reach, leftOut(schema))),
+  )
   if (usable.length === 0) throw unknownOperator(name, schemas)
   overloadsByName[reach].set(name, usable)
   return usable

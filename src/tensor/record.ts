@@ -12,6 +12,7 @@ import { Tensor } from './tensor.ts'
 installOperators(
   (name, values) => record(name, 'ops', values),
   (name, values) => record(name, 'own', values),
+  (name, values) => record(name, 'in place', values),
 )
 
 /**

@@ -1,4 +1,5 @@
 import type { Expression, ScalarExpression } from './expression.ts'
+import { noteEffect, requireInPlace } from './in-place.ts'
 import { methodNames } from './operator-names.generated.ts'
 import type { TensorOperators } from './operators.generated.ts'
 
@@ -9,6 +10,11 @@ export interface BackwardOptions {
   retainGraph?: boolean
   /** Make the gradients differentiable themselves; default false. */
   createGraph?: boolean
+}
+
+/** `w.mul_(2)` changes w itself: of a parameter in `model.edit`, and views of it; `ERR_INVALID_ARGUMENT` elsewhere. */
+export type InPlaceOperators = {
+  [Name in keyof TensorOperators as Name extends string ? `${Name}_` : never]: TensorOperators[Name]
 }
 
 type Record = (name: string, values: unknown[]) => unknown
@@ -49,24 +55,32 @@ class Recording {
  * What `Tensor` and `Expression` share: every operator with a leading tensor as a method that records it. The operators are put in place by
  * `installOperators`, since what they return is itself built on this class.
  */
-export const Recorder = Recording as unknown as abstract new () => Recording & TensorOperators
+export const Recorder = Recording as unknown as abstract new () => Recording & TensorOperators & InPlaceOperators
 export type Recorder = Recording & TensorOperators
 
 export function isTensorLike(value: unknown): value is Recorder {
   return value instanceof Recording
 }
 
+function method(name: string, call: (values: unknown[]) => unknown): void {
+  Object.defineProperty(Recording.prototype, name, {
+    value(this: unknown, ...values: unknown[]) {
+      values.unshift(this)
+      return call(values)
+    },
+    writable: true,
+    configurable: true,
+  })
+}
+
 /** Puts a method for every operator in place. */
-export function installOperators(record: Record, own: Record): void {
+export function installOperators(record: Record, own: Record, inPlace: Record): void {
   recordOwn = own
   for (const name of methodNames) {
-    Object.defineProperty(Recording.prototype, name, {
-      value(this: unknown, ...values: unknown[]) {
-        values.unshift(this)
-        return record(name, values)
-      },
-      writable: true,
-      configurable: true,
+    method(name, (values) => record(name, values))
+    method(`${name}_`, (values) => {
+      requireInPlace(`${name}_`)
+      return noteEffect(inPlace(`${name}_`, values))
     })
   }
 }

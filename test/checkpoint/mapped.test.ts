@@ -19,7 +19,11 @@ async function load({ config, files, entries }: Checkpoint) {
 }
 
 async function logits(model: Awaited<ReturnType<typeof load>>) {
-  const [row] = await native().forward(model, { inputIds: [[1, 2, 3]] }, { capture: [], interventions: [] })
+  const [row] = await native().forward(
+    model,
+    { inputIds: [[1, 2, 3]] },
+    { capture: [], interventions: [], grad: false, parameters: [] },
+  )
   return await native().tensorData(row!.logits.handle)
 }
 
