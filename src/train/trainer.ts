@@ -228,6 +228,7 @@ export async function createTrainer(model: VisionLanguageModel, options: Trainer
   const handle = await abortable(signal, (cancellation) =>
     native().createTrainer(model.handle, names, { recompute: activationCheckpointing }, cancellation),
   )
+  model.noteChanged(names)
   return new Trainer(model, names, handle, tokensAtOnce)
 }
 
