@@ -1,4 +1,4 @@
-import { chatTemplate } from './chat-template.ts'
+import { bareChatTemplate, chatTemplate } from './chat-template.ts'
 
 // In the order of Qwen2.5; the last eight are ordinary text to whoever skips special tokens.
 const specialTokens = [
@@ -31,11 +31,37 @@ const plainTokens = [
 const pieces =
   "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"
 
+export interface TokenizerFiles {
+  'tokenizer.json': object
+  'tokenizer_config.json': object
+}
+
 /**
  * A tokenizer for models of any size: one token per UTF-8 byte (id = byte), then Qwen2.5's added tokens from 256 on.
  * Returns the contents of its files. The text between tokens is treated as by Qwen2.5's own tokenizer, without merges.
  */
-export function byteTokenizer(): { 'tokenizer.json': object; 'tokenizer_config.json': object } {
+export function byteTokenizer(): TokenizerFiles {
+  return tokenizer([], chatTemplate)
+}
+
+/**
+ * The byte tokenizer with one token for each of the pieces that `texts` are split into (a word with the space before it, a digit, a run of signs), from id
+ * 278 on in the order of the alphabet, and without a default system prompt. What `texts` do not have is still spelled in bytes.
+ */
+export function wordTokenizer(texts: Iterable<string>): TokenizerFiles {
+  const found = new Set<string>()
+  for (const text of texts)
+    for (const [piece] of text.matchAll(splitter)) if (Buffer.byteLength(piece) > 1) found.add(piece)
+  return tokenizer([...found].sort(), bareChatTemplate)
+}
+
+// `pieces` as JavaScript writes it; the English contractions need no rule of their own here.
+const splitter = /[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+/gu
+
+function tokenizer(words: readonly string[], template: string): TokenizerFiles {
+  const alphabet = byteAlphabet()
+  const spelled = (word: string) => Array.from(Buffer.from(word), (byte) => alphabet[byte]).join('')
+  const firstWord = 256 + specialTokens.length + plainTokens.length
   const added = [...specialTokens, ...plainTokens].map((content, i) => ({
     id: 256 + i,
     content,
@@ -65,7 +91,11 @@ export function byteTokenizer(): { 'tokenizer.json': object; 'tokenizer_config.j
         end_of_word_suffix: '',
         fuse_unk: false,
         byte_fallback: false,
-        vocab: Object.fromEntries(byteAlphabet().map((character, byte) => [character, byte])),
+        ...(words.length > 0 ? { ignore_merges: true } : {}),
+        vocab: Object.fromEntries([
+          ...alphabet.map((character, byte) => [character, byte] as const),
+          ...words.map((word, i) => [spelled(word), firstWord + i] as const),
+        ]),
         merges: [],
       },
     },
@@ -75,7 +105,7 @@ export function byteTokenizer(): { 'tokenizer.json': object; 'tokenizer_config.j
       added_tokens_decoder: Object.fromEntries(added.map(({ id, ...token }) => [id, token])),
       additional_special_tokens: specialTokens.slice(1),
       bos_token: null,
-      chat_template: chatTemplate,
+      chat_template: template,
       clean_up_tokenization_spaces: false,
       eos_token: '<|im_end|>',
       errors: 'replace',

@@ -1,12 +1,12 @@
-/**
- * A chat template that renders what the one of the released Qwen2.5-VL renders: a default system prompt, one block per
- * message, a place for each image and video, and no trace of anything else in the content.
- */
-export const chatTemplate = [
-  '{%- set seen = namespace(images=0, videos=0) -%}',
+const defaultSystem = [
   "{%- if messages and messages[0]['role'] != 'system' -%}",
   "{{- '<|im_start|>system\\nYou are a helpful assistant.<|im_end|>\\n' -}}",
   '{%- endif -%}',
+]
+
+/** `chatTemplate` without a system prompt where the messages have none: eleven tokens fewer, for models that are trained on little else. */
+export const bareChatTemplate = [
+  '{%- set seen = namespace(images=0, videos=0) -%}',
   '{%- for message in messages -%}',
   "{{- '<|im_start|>' + message['role'] + '\\n' -}}",
   "{%- if message['content'] is string -%}",
@@ -30,3 +30,9 @@ export const chatTemplate = [
   '{%- endfor -%}',
   "{%- if add_generation_prompt -%}{{- '<|im_start|>assistant\\n' -}}{%- endif -%}",
 ].join('\n')
+
+/**
+ * A chat template that renders what the one of the released Qwen2.5-VL renders: a default system prompt, one block per
+ * message, a place for each image and video, and no trace of anything else in the content.
+ */
+export const chatTemplate = [...defaultSystem, bareChatTemplate].join('\n')
