@@ -13,7 +13,15 @@ export type TrainOptions = ModelOptions & { json?: boolean; data: string; out: s
 const between = number({ min: 0, above: true })
 
 /** Adds what both kinds of training have in common. */
-export function withTrainOptions(command: Command, lr: number, batch: number): Command {
+export function withTrainOptions(
+  command: Command,
+  usual: { lr: number | string; batch: number | string; maxGradNorm: number | string },
+): Command {
+  // A number is a default; words are one that a preset may replace.
+  const option = (flags: string, text: string, parse: (text: string) => number, value: number | string) =>
+    typeof value === 'number'
+      ? new Option(flags, text).argParser(parse).default(value)
+      : new Option(flags, `${text} (default: ${value})`).argParser(parse)
   return command
     .addOption(modelOption())
     .requiredOption('--data <file>', 'records: .jsonl, .json or .parquet')
@@ -21,10 +29,10 @@ export function withTrainOptions(command: Command, lr: number, batch: number): C
     .option('--eval-steps <n>', 'steps between measurements (default: those between saves)', integer(1))
     .option('--steps <n>', 'optimizer steps', integer(1))
     .option('--epochs <n>', 'or passes over the data (default: 1)', between)
-    .option('--batch <n>', 'records a step', integer(1), batch)
-    .option('--lr <rate>', 'learning rate', between, lr)
+    .addOption(option('--batch <n>', 'records a step', integer(1), usual.batch))
+    .addOption(option('--lr <rate>', 'learning rate', between, usual.lr))
     .option('--warmup-steps <n>', 'steps until the learning rate is reached', integer(0))
-    .option('--max-grad-norm <norm>', 'gradients are scaled down to it', between, 1)
+    .addOption(option('--max-grad-norm <norm>', 'gradients are scaled down to it', between, usual.maxGradNorm))
     .option(
       '--freeze <selectors>',
       'what stays as it is: early, middle, late, vision, projector, embeddings, language_model.layers[9:19], …',

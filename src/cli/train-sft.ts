@@ -11,8 +11,7 @@ export function trainSftCommand(): Command {
     new Command('sft').description(
       "learn the assistant's replies in conversations with images (supervised fine-tuning, cold start)",
     ),
-    5e-5,
-    64,
+    { lr: 5e-5, batch: 64, maxGradNorm: 1 },
   )
     .addOption(
       new Option('--lr-scheduler-type <type>', 'how the learning rate falls').choices(scheduleTypes).default('cosine'),

@@ -8,11 +8,13 @@ import { type CheckedBatch, checkBatch, partsOf, type TrainingBatch, targetCount
 import { type GivenInput, givenInputs, lossProgram } from './loss-program.ts'
 import type { Loss } from './losses/loss.ts'
 
+const defaultTokensAtOnce = 8192
+
 const TrainerOptions = z.strictObject({
   /** Keep only what enters each decoder layer and compute it again in the backward pass: less memory, a third more time. */
   activationCheckpointing: z.boolean().default(false),
   /** Most tokens whose graph is held at once; a batch of more is worked off in parts, with the same result. */
-  tokensAtOnce: z.int().min(1).default(8192),
+  tokensAtOnce: z.int().min(1).default(defaultTokensAtOnce),
   signal: z.instanceof(AbortSignal).optional(),
 })
 export type TrainerOptions = z.input<typeof TrainerOptions>
@@ -230,6 +232,12 @@ export async function createTrainer(model: VisionLanguageModel, options: Trainer
   )
   model.noteChanged(names)
   return new Trainer(model, names, handle, tokensAtOnce)
+}
+
+/** A trainer of nothing: only its `logprobs` are of use, such as those of a reference model. */
+export async function createScorer(model: VisionLanguageModel): Promise<Trainer> {
+  const handle = await native().createTrainer(model.handle, [], { recompute: false })
+  return new Trainer(model, [], handle, defaultTokensAtOnce)
 }
 
 async function number(result: NativeResult): Promise<number> {
