@@ -4,6 +4,7 @@ import { error, messageOf } from '../errors.ts'
 import type { Recipe } from '../recipe/index.ts'
 import type { Estimate, MergeOptions } from '../surgery/index.ts'
 import { type FloatingDtype, floatingDtypes } from '../tensor/dtype.ts'
+import { named } from './compare-options.ts'
 import { interruption } from './interrupt.ts'
 import { integer, jsonOption } from './options.ts'
 import { snakeCase } from './snake-case.ts'
@@ -88,12 +89,6 @@ function describe({ directory, parameters, bytes, memory, seconds, methods }: Es
       ...methods.map(({ name, parameters, bytes }) => [name, String(parameters), gigabytes(bytes)]),
     ]),
   ].join('\n')
-}
-
-function named(text: string, before: Record<string, string> = {}): Record<string, string> {
-  const [, name, model] = /^([^=]+)=(.+)$/.exec(text) ?? []
-  if (name === undefined || model === undefined) throw new InvalidArgumentError('Expected NAME=MODEL.')
-  return { ...before, [name]: model }
 }
 
 function cuts(text: string): [number, number] {

@@ -1,7 +1,9 @@
 import { Command } from 'commander'
 import { version } from '../version.ts'
 import { captureCommand } from './capture.ts'
+import { compareCommand } from './compare.ts'
 import { demoCommand } from './demo.ts'
+import { diffCommand } from './diff.ts'
 import { doctorCommand } from './doctor.ts'
 import { evalCommand } from './eval.ts'
 import { exitCodes, report } from './failure.ts'
@@ -32,6 +34,8 @@ export function program(): Command {
     inspectCommand,
     initCommand,
     probeCommand,
+    compareCommand,
+    diffCommand,
     mergeCommand,
     evalCommand,
     serveCommand,

@@ -18,6 +18,8 @@ export interface LineChart {
   domain?: [number, number]
   /** D3 format of the y axis, `.0%` for fractions. */
   format?: string
+  /** Stretches of the x axis, shaded in turn and labelled. */
+  bands?: { label: string; from: number; to: number }[]
 }
 
 // Okabe and Ito's colours: told apart also by readers with colour blindness. The shapes help where a print has none.
@@ -43,16 +45,22 @@ const theme = {
 } as const
 
 /** Vega-Lite spec of a chart of lines over an integer axis, such as the layers of a decoder. */
-export function lineChart({ title, subtitle, x, y, legend, series, domain, format }: LineChart): TopLevelSpec {
+export function lineChart({
+  title,
+  subtitle,
+  x,
+  y,
+  legend,
+  series,
+  domain,
+  format,
+  bands = [],
+}: LineChart): TopLevelSpec {
   const names = series.map(({ name }) => name)
   const values = series.flatMap(({ name, points }) => points.map((point) => ({ series: name, ...point })))
   const positions = [...new Set(values.map((value) => value.x))].sort((a, b) => a - b)
   const scale = (range: string[]) => ({ domain: names, range: names.map((_, index) => range[index % range.length]!) })
-  return {
-    width: 640,
-    height: 340,
-    title: subtitle === undefined ? { text: title } : { text: title, subtitle },
-    data: { values },
+  const lines = {
     mark: { type: 'line', strokeWidth: 2.5, point: { filled: true, size: 60 }, invalid: 'break-paths-show-domains' },
     encoding: {
       x: {
@@ -72,8 +80,39 @@ export function lineChart({ title, subtitle, x, y, legend, series, domain, forma
       color: { field: 'series', type: 'nominal', scale: scale(colours), title: legend },
       shape: { field: 'series', type: 'nominal', scale: scale(shapes), title: legend },
     },
+  } as const
+  return {
+    width: 640,
+    height: 340,
+    title: subtitle === undefined ? { text: title } : { text: title, subtitle },
+    data: { values },
+    ...(bands.length > 0 ? { layer: [...shaded(bands), lines] } : lines),
     config: theme as TopLevelSpec['config'],
   }
+}
+
+// Every other band grey, each with its label at the top.
+function shaded(bands: NonNullable<LineChart['bands']>) {
+  const x = { field: 'from', type: 'quantitative' } as const
+  const data = {
+    values: bands.map((band, i) => ({
+      ...band,
+      middle: (band.from + band.to) / 2,
+      fill: i % 2 ? '#f2f2f2' : '#e4e4e4',
+    })),
+  }
+  return [
+    {
+      data,
+      mark: { type: 'rect', opacity: 0.7 },
+      encoding: { x, x2: { field: 'to' }, fill: { field: 'fill', type: 'nominal', scale: null, legend: null } },
+    },
+    {
+      data,
+      mark: { type: 'text', baseline: 'top', dy: 4, fontSize: 12, color: '#666' },
+      encoding: { x: { field: 'middle', type: 'quantitative' }, y: { value: 0 }, text: { field: 'label' } },
+    },
+  ] as const
 }
 
 // At most about 16 labels, at whole numbers; every one of the axis where they fit.
