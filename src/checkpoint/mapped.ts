@@ -4,7 +4,7 @@ import type { Checkpoint, Entry } from './checkpoint.ts'
 import { elementCount } from './safetensors.ts'
 
 /** Elements [begin, end) of a parameter, row by row. */
-export type Stretch = readonly [begin: number, end: number]
+export type Elements = readonly [begin: number, end: number]
 
 /** The parameters of a checkpoint as tensors over its mapped files: nothing is read before it is used, nothing is copied. */
 export class MappedCheckpoint implements Disposable {
@@ -16,7 +16,7 @@ export class MappedCheckpoint implements Disposable {
   }
 
   /** A parameter in its shape, or some of its elements in one axis. The tensor outlives this object. Throws `ERR_CHECKPOINT_CORRUPT` for a file that changed. */
-  tensor(entry: Entry, elements?: Stretch): Tensor {
+  tensor(entry: Entry, elements?: Elements): Tensor {
     const shape = elements ? [elements[1] - elements[0]] : entry.shape
     const width = (entry.end - entry.begin) / (elementCount(entry.shape) || 1)
     const begin = entry.begin + (elements?.[0] ?? 0) * width

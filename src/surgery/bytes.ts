@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { type FileHandle, open } from 'node:fs/promises'
 import { bytesPerElement } from '../checkpoint/dtypes.ts'
-import { MappedCheckpoint } from '../checkpoint/mapped.ts'
+import { type Elements, MappedCheckpoint } from '../checkpoint/mapped.ts'
 import { elementCount } from '../checkpoint/safetensors.ts'
 import type { Stretch } from '../checkpoint/writer.ts'
 import { error } from '../errors.ts'
@@ -58,12 +58,13 @@ export class MergedBytes implements AsyncDisposable {
   }
 
   private async *computed(assignment: Assignment): AsyncGenerator<Stretch> {
+    const measured = await this.measured(assignment)
     const pieces = piecesOf(assignment)
-    let next = this.piece(assignment, pieces[0]!)
+    let next = this.piece(assignment, pieces[0]!, measured)
     try {
       for (let i = 0; i < pieces.length; i++) {
         using piece = await next
-        if (i + 1 < pieces.length) next = this.piece(assignment, pieces[i + 1]!)
+        if (i + 1 < pieces.length) next = this.piece(assignment, pieces[i + 1]!, measured)
         yield {
           length: piece.numel() * bytesPerElement(assignment.dtype),
           writeTo: (file, at) => this.write(assignment, piece, file, at),
@@ -72,6 +73,7 @@ export class MergedBytes implements AsyncDisposable {
     } finally {
       // where the writer gave up, the piece under way has no taker
       await next.then((piece) => piece.dispose()).catch(() => {})
+      for (const tensor of measured) tensor.dispose()
     }
   }
 
@@ -82,21 +84,41 @@ export class MergedBytes implements AsyncDisposable {
     if (place !== null) throw error('ERR_NON_FINITE', `${name}: what is merged exceeds the range of ${dtype}`)
   }
 
-  private async piece(assignment: Assignment, [begin, end]: readonly [number, number]): Promise<Tensor> {
-    const { method, base, origins, name, values, dtype } = assignment
+  private async measured(assignment: Assignment): Promise<Tensor[]> {
+    const { method, values } = assignment
+    if (!method.measure) return []
+    return await this.record(assignment, undefined, (tensors) => [...method.measure!(tensors, values as never)])
+  }
+
+  private async piece(assignment: Assignment, elements: Elements, measured: readonly Tensor[]): Promise<Tensor> {
+    const { method, values, dtype } = assignment
+    const [piece] = await this.record(assignment, elements, (tensors) => [
+      method
+        .combine(tensors, values as never, measured)
+        .to(dtype)
+        .contiguous() as Expression,
+    ])
+    return piece!
+  }
+
+  /** Runs what `record` makes of a parameter, or of some of its elements, after a look at every number that goes in. */
+  private async record(
+    assignment: Assignment,
+    elements: Elements | undefined,
+    record: (tensors: Tensors) => Expression[],
+  ): Promise<Tensor[]> {
+    const { base, origins, name } = assignment
     const from = base ? [base, ...origins] : origins
-    const inputs = from.map((origin) => this.tensor(origin, method.elementwise ? [begin, end] : undefined))
+    const inputs = from.map((origin) => this.tensor(origin, elements))
     try {
+      const places = inputs.map((input) => recordOwn('first_non_finite', [input]) as ScalarExpression<number>)
       const working = inputs.map((input) => input.to(workingDtype(assignment)) as Expression)
       const [zero, models] = base ? [working[0]!, working.slice(1)] : [undefined, working]
-      const merged = method.combine(this.tensors(name, zero, models, begin), values as never)
-      const { out, places } = await all(
-        { out: merged.to(dtype).contiguous() as Expression, places: inputs.map(firstNonFinite) },
-        { signal: this.signal },
-      )
-      const bad = places.findIndex((place) => place >= 0)
-      if (bad < 0) return out
-      out.dispose()
+      const results = record(this.tensors(name, zero, models, elements?.[0] ?? 0))
+      const computed = await all({ results, places }, { signal: this.signal })
+      const bad = computed.places.findIndex((place) => place >= 0)
+      if (bad < 0) return computed.results
+      for (const result of computed.results) result.dispose()
       throw notFinite(from[bad]!)
     } finally {
       for (const input of inputs) input.dispose()
@@ -122,7 +144,7 @@ export class MergedBytes implements AsyncDisposable {
     }
   }
 
-  private tensor({ model, entry }: Origin, elements: readonly [number, number] | undefined): Tensor {
+  private tensor({ model, entry }: Origin, elements: Elements | undefined): Tensor {
     const mapped = this.mapped.get(model) ?? new MappedCheckpoint(this.models.get(model)!)
     this.mapped.set(model, mapped)
     return mapped.tensor(entry, elements)
@@ -135,17 +157,12 @@ export class MergedBytes implements AsyncDisposable {
   }
 }
 
-function piecesOf({ method, shape }: Assignment): (readonly [number, number])[] {
+function piecesOf({ shape }: Assignment): Elements[] {
   const elements = elementCount(shape)!
-  if (!method.elementwise) return [[0, elements]]
   return Array.from({ length: Math.max(1, Math.ceil(elements / pieceElements)) }, (_, i) => [
     i * pieceElements,
     Math.min(elements, (i + 1) * pieceElements),
   ])
-}
-
-function firstNonFinite(tensor: Tensor): ScalarExpression<number> {
-  return recordOwn('first_non_finite', [tensor]) as ScalarExpression<number>
 }
 
 function notFinite({ model, entry }: Origin): Error {

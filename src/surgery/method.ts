@@ -3,10 +3,13 @@ import { error } from '../errors.ts'
 import type { Value } from '../recipe/index.ts'
 import type { Expression } from '../tensor/expression.ts'
 import { nearestName } from '../tensor/operators.ts'
+import type { Tensor } from '../tensor/tensor.ts'
 
 interface Range {
   min?: number
   max?: number
+  /** The least value is not one itself. */
+  above?: boolean
 }
 
 type Kind = 'per model' | 'overall' | 'flag'
@@ -43,7 +46,7 @@ export type ValuesOf<P extends Parameters> = {
       : number
 }
 
-/** What a method merges: one parameter, or a piece of it, of every model, in float32 (float64 where the result is). */
+/** What a method merges: a piece of one parameter of every model, or to measure the whole, in float32 (float64 where the result is). */
 export interface Tensors {
   /** In the order of the recipe, without the base of a method that has one. */
   readonly models: readonly Expression[]
@@ -62,11 +65,14 @@ export interface MethodDefinition<P extends Parameters> {
   /** Whether differences from a base are merged, or models. */
   base: 'required' | 'none'
   /** How many models it takes, the base not counted; by default one or more. */
-  models?: Range
-  /** Whether an element of the result depends on the same element of the models alone, so that a parameter may be merged in pieces. */
-  elementwise: boolean
-  /** Records the merged parameter. Pure. */
-  combine(tensors: Tensors, values: ValuesOf<P>): Expression
+  models?: { min?: number; max?: number }
+  /** Records scalars of whole parameters that `combine` needs, such as norms; it is run before, once for each parameter. */
+  measure?(tensors: Tensors, values: ValuesOf<P>): readonly Expression[]
+  /**
+   * Records the merged parameter, element by element: it sees a parameter in pieces of one axis, so that memory is bounded. What concerns the
+   * whole of it stands in `measured`.
+   */
+  combine(tensors: Tensors, values: ValuesOf<P>, measured: readonly Tensor[]): Expression
   /** Throws where values make no sense together; by default any do. */
   require?(values: ValuesOf<P>): void
 }
@@ -82,7 +88,7 @@ const methods = new Map<string, MergeMethod>()
  * Makes a merge method known by `name` to recipes of this process and returns it. `combine` is a synchronous function of expressions:
  *
  *     defineMethod('midpoint', {
- *       parameters: {}, base: 'none', models: { min: 2, max: 2 }, elementwise: true,
+ *       parameters: {}, base: 'none', models: { min: 2, max: 2 },
  *       combine: ({ models: [a, b] }) => a.add(b).mul(0.5),
  *     })
  *
@@ -126,11 +132,15 @@ export function requireParameters(method: MergeMethod, given: Iterable<string>):
 export function requireValue(method: MergeMethod, name: string, value: Value | undefined): number | boolean {
   const parameter = method.parameters[name]!
   const given = value ?? parameter.default
-  const { kind, min = Number.NEGATIVE_INFINITY, max = Number.POSITIVE_INFINITY } = parameter
-  if (kind === 'flag' ? typeof given === 'boolean' : typeof given === 'number' && given >= min && given <= max) {
+  const { kind, min = Number.NEGATIVE_INFINITY, max = Number.POSITIVE_INFINITY, above } = parameter
+  const within = (number: number) => (above ? number > min : number >= min) && number <= max
+  if (kind === 'flag' ? typeof given === 'boolean' : typeof given === 'number' && within(given)) {
     return given as number | boolean
   }
-  const limits = [min > Number.NEGATIVE_INFINITY ? `≥ ${min}` : '', max < Number.POSITIVE_INFINITY ? `≤ ${max}` : '']
+  const limits = [
+    min > Number.NEGATIVE_INFINITY ? `${above ? '>' : '≥'} ${min}` : '',
+    max < Number.POSITIVE_INFINITY ? `≤ ${max}` : '',
+  ]
   const what = kind === 'flag' ? 'true or false' : `a number ${limits.filter(Boolean).join(' and ')}`.trim()
   throw expected(what, `${name} of ${method.name}`, given, 'ERR_RECIPE')
 }

@@ -167,12 +167,12 @@ export function workingDtype({ dtype }: Assignment): 'float32' | 'float64' {
   return dtype === 'float64' ? 'float64' : 'float32'
 }
 
-/** Elements that are merged at once: pieces of an elementwise method are of fixed size. */
+/** Elements that are merged at once. Fixed, so that a piece depends on nothing but its place. */
 export const pieceElements = 1 << 22
 
 /**
- * Largest anonymous memory that merging takes, in bytes: tensors in the working dtype of one piece, or of the whole parameter where the method
- * needs it whole, twice for an elementwise one since a piece is computed while the one before is written.
+ * Largest anonymous memory that merging takes, in bytes: tensors in the working dtype of two pieces, since one is computed while the one before is
+ * written, or of a whole parameter where the method measures it.
  */
 export function workingMemory(assignments: readonly Assignment[]): number {
   const of = (assignment: Assignment) => {
@@ -180,7 +180,7 @@ export function workingMemory(assignments: readonly Assignment[]): number {
     const { method, origins, base, shape } = assignment
     const tensors = origins.length + (base ? 1 : 0) + 3
     const elements = elementCount(shape)!
-    const atOnce = method.elementwise ? 2 * Math.min(elements, pieceElements) : elements
+    const atOnce = method.measure ? elements : 2 * Math.min(elements, pieceElements)
     return tensors * atOnce * bytesPerElement(workingDtype(assignment))
   }
   return assignments.reduce((most, assignment) => Math.max(most, of(assignment)), 0)

@@ -1,4 +1,11 @@
 // Importing a method makes it known to recipes.
+import './dare-linear.ts'
+import './dare-ties.ts'
 import './linear.ts'
+import './model-stock.ts'
 import './noise.ts'
 import './passthrough.ts'
+import './ram.ts'
+import './slerp.ts'
+import './task-arithmetic.ts'
+import './ties.ts'

@@ -1,6 +1,5 @@
-import { error } from '../../errors.ts'
 import { defineMethod, flag, perModel } from '../method.ts'
-import { weightedSum } from './weighted-sum.ts'
+import { requireSum, weightedSum } from './weighted-sum.ts'
 
 /**
  * Σᵢ wᵢ Wᵢ: weighted average of parameters, as in model soups (Wortsman et al., 2022, arXiv 2203.05482). The weights count as they are
@@ -9,7 +8,6 @@ import { weightedSum } from './weighted-sum.ts'
 export const linear = defineMethod('linear', {
   parameters: { weight: perModel(1), normalize: flag(false) },
   base: 'none',
-  elementwise: true,
   combine: ({ models }, { weight, normalize }) => {
     const total = normalize ? weight.reduce((sum, w) => sum + w, 0) : 1
     return weightedSum(
@@ -17,13 +15,5 @@ export const linear = defineMethod('linear', {
       weight.map((w) => w / total),
     )
   },
-  require: ({ weight, normalize }) => {
-    const total = weight.reduce((sum, w) => sum + w, 0)
-    if (normalize && Math.abs(total) < 1e-8) {
-      throw error(
-        'ERR_RECIPE',
-        `Expected weights of linear that do not sum to zero but received ${weight.join(', ')}: they cannot be normalised`,
-      )
-    }
-  },
+  require: ({ weight, normalize }) => normalize && requireSum('linear', weight),
 })

@@ -8,7 +8,7 @@ export const noise = defineMethod('noise', {
   parameters: { ratio: overall(undefined, { min: 0, max: 1 }) },
   base: 'none',
   models: { max: 1 },
-  elementwise: false,
-  combine: ({ models: [model], normal }, { ratio }) =>
-    model!.mul(1 - ratio).add(normal(model!).mul(model!.std(true)).mul(ratio)),
+  measure: ({ models: [model] }) => [model!.std(true)],
+  combine: ({ models: [model], normal }, { ratio }, [deviation]) =>
+    model!.mul(1 - ratio).add(normal(model!).mul(deviation!).mul(ratio)),
 })

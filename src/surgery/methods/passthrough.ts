@@ -5,6 +5,5 @@ export const passthrough = defineMethod('passthrough', {
   parameters: { scale: overall(1) },
   base: 'none',
   models: { max: 1 },
-  elementwise: true,
   combine: ({ models: [model] }, { scale }) => model!.mul(scale),
 })

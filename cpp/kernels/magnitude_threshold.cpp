@@ -1,8 +1,9 @@
-// The k-th largest of |x|, k from 1, as a float32 scalar: exactly what x.abs().flatten().kthvalue(n - k + 1) gives,
-// without a copy of x. Magnitudes of float32 are ordered as the integers their bits spell, so three passes over the
+// The magnitude that the k = ⌊density · n⌋ largest of the n elements of x reach, as a float32 scalar, infinite for
+// k = 0: exactly what x.abs().flatten().kthvalue(n - k + 1) gives, without a copy of x. Magnitudes of float32 are ordered as the integers their bits spell, so three passes over the
 // memory fix 11, 10 and 10 bits, each by counting how many elements have each value of them.
 #include <array>
 #include <bit>
+#include <limits>
 
 #include "pch.h"
 
@@ -31,11 +32,13 @@ Counts counts_of(const float* x, int64_t n, uint32_t prefix, int shift, int bits
   return total;
 }
 
-at::Tensor kth_magnitude(const at::Tensor& x, int64_t k) {
+at::Tensor magnitude_threshold(const at::Tensor& x, double density) {
   TORCH_CHECK(x.is_cpu() && x.scalar_type() == at::kFloat, "Expected a float32 tensor on the CPU but received ",
               x.toString());
-  TORCH_CHECK(k >= 1 && k <= x.numel(), "Expected k from 1 to ", x.numel(), " but received ", k);
+  TORCH_CHECK(density >= 0 && density <= 1, "Expected a density from 0 to 1 but received ", density);
   const at::Tensor numbers = x.contiguous();
+  auto k = static_cast<int64_t>(density * static_cast<double>(numbers.numel()));
+  if (k == 0) return at::scalar_tensor(std::numeric_limits<float>::infinity(), at::kFloat);
   uint32_t prefix = 0;
   for (const auto& [shift, bits] : {std::pair{20, 11}, {10, 10}, {0, 10}}) {
     const Counts counts = counts_of(numbers.const_data_ptr<float>(), numbers.numel(), prefix, shift, bits);
@@ -49,7 +52,7 @@ at::Tensor kth_magnitude(const at::Tensor& x, int64_t k) {
 }  // namespace
 
 TORCH_LIBRARY_FRAGMENT(frankentorch, library) {
-  library.def("kth_magnitude(Tensor x, int k) -> Tensor", &kth_magnitude);
+  library.def("magnitude_threshold(Tensor x, float density) -> Tensor", &magnitude_threshold);
 }
 
 }  // namespace frankentorch
