@@ -1,6 +1,7 @@
 // The magnitude that the k = ⌊density · n⌋ largest of the n elements of x reach, as a float32 scalar, infinite for
-// k = 0: exactly what x.abs().flatten().kthvalue(n - k + 1) gives, without a copy of x. Magnitudes of float32 are ordered as the integers their bits spell, so three passes over the
-// memory fix 11, 10 and 10 bits, each by counting how many elements have each value of them.
+// k = 0: exactly what x.abs().flatten().kthvalue(n - k + 1) gives, without a copy of x. Magnitudes of float32 are
+// ordered as the integers their bits spell, so three passes over the memory fix 11, 10 and 10 bits, each by counting
+// how many elements have each value of them.
 #include <array>
 #include <bit>
 #include <limits>
