@@ -2,6 +2,7 @@
 //   dist/bundle/index.cjs   the whole API in one file: `require` works on every Node, and one file loads several times faster than 200
 //   dist/bundle/index.mjs   its names for `import`, so that a program that does both has one set of classes
 //   dist/bundle/**.d.ts     the declarations once more, in a folder whose package.json says CommonJS
+//   dist/report/page/        the script and style sheet of reports (bundle-page.mjs)
 //   dist/THIRD-PARTY-NOTICES.txt   licences of what is inside
 
 import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -9,6 +10,7 @@ import { createRequire } from 'node:module'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
+import { bundlePage } from './bundle-page.mjs'
 
 const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)))
 const dist = path.join(root, 'dist')
@@ -56,7 +58,7 @@ const { metafile } = await build({
 writeFileSync(path.join(bundle, 'index.mjs'), moduleOf('./index.cjs'))
 writeFileSync(path.join(bundle, 'package.json'), '{ "type": "commonjs" }\n')
 copyDeclarations()
-writeNotices(Object.keys(metafile.inputs))
+writeNotices([...Object.keys(metafile.inputs), ...(await bundlePage())])
 
 // By hand rather than `export *`, for which Node would first search the whole file for names: 100 ms.
 function moduleOf(file) {

@@ -62,11 +62,20 @@ export type { Edit, EditOptions, GraftOptions, SaveOptions } from './model/surge
 export type { SwapIntervention } from './model/swap.ts'
 export * as probe from './probe/index.ts'
 export { isSplice, parseRecipe, parseSplice, type Recipe, type RecipeObject } from './recipe/index.ts'
+export { type ReportOptions, type ReportResult, report } from './report/index.ts'
 export { type ModelServer, type ServeOptions, serve } from './serve/index.ts'
 export { type Diagnosis, type DoctorOptions, doctor } from './setup/doctor.ts'
 export type { Finding } from './setup/findings.ts'
 export * as statistics from './statistics/index.ts'
 export { type SpliceOptions, splicedModels } from './study/splices.ts'
+export {
+  readStudy,
+  type StudyConfig,
+  type StudyOptions,
+  type StudyProgress,
+  type StudyResult,
+  study,
+} from './study/index.ts'
 export {
   defineMethod,
   type Estimate,

@@ -8,6 +8,7 @@ import { newConfig } from './init-config.ts'
 import { writeSideFiles } from './init-files.ts'
 import { storedName } from './names.ts'
 import { writeDirectory } from './output-directory.ts'
+import { writeRandomCard } from './random-card.ts'
 import { type RandomParameter, randomWeights } from './random-weights.ts'
 import { elementCount } from './safetensors.ts'
 import { defaultShardBytes, totalBytes, writeJson, writeWeights } from './writer.ts'
@@ -59,6 +60,7 @@ export async function initCheckpoint(
   await writeDirectory(out, bytes + sideFileBytes, async (directory) => {
     await writeJson(path.join(directory, 'config.json'), json)
     await writeSideFiles(directory, config, ids, tokenizer)
+    await writeRandomCard(directory, seed)
     await writeWeights(directory, parameters, randomWeights({ seed, std }), { maxShardBytes, signal, onProgress })
   })
   const count = parameters.reduce((sum, { shape }) => sum + elementCount(shape)!, 0)

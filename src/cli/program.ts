@@ -14,8 +14,10 @@ import { interruption, listenForInterrupts } from './interrupt.ts'
 import { withLibtorch } from './libtorch.ts'
 import { mergeCommand } from './merge.ts'
 import { probeCommand } from './probe.ts'
+import { reportCommand } from './report.ts'
 import { serveCommand } from './serve.ts'
 import { setupCommand } from './setup.ts'
+import { studyCommand } from './study.ts'
 import { trainCommand } from './train.ts'
 import { worldCommand } from './world.ts'
 
@@ -38,7 +40,9 @@ export function program(): Command {
     diffCommand,
     mergeCommand,
     evalCommand,
+    reportCommand,
     serveCommand,
+    studyCommand,
     worldCommand,
     trainCommand,
     demoCommand,

@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { readSafetensorsHeader } from '../../src/checkpoint/safetensors.ts'
 import { program } from '../../src/cli/program.ts'
+import { writeStudy } from '../report/study.ts'
 import { compile, finish, frankentorch, inThisProcess, start } from './frankentorch.ts'
 
 const fixtures = fileURLToPath(new URL('../fixtures/', import.meta.url))
@@ -249,8 +250,8 @@ function split(line: string): string[] {
   return [...line.matchAll(/"([^"]*)"|(\S+)/g)].map(([, quoted, word]) => quoted ?? word!)
 }
 
-// The world needs no model, and its own tests draw it; a server does not end by itself, and test/serve/ starts it.
-test.each(examples().filter(([name]) => !['world', 'serve'].includes(name!)))(
+// The world needs no model, and its own tests draw it; a server does not end by itself: test/serve/ starts it. A study has its own tests.
+test.each(examples().filter(([name]) => !['world', 'serve', 'study'].includes(name!)))(
   'the example of the help runs: %s %s',
   async (...words) => {
     const cwd = mkdtempSync(join(scratch, 'example-'))
@@ -259,6 +260,7 @@ test.each(examples().filter(([name]) => !['world', 'serve'].includes(name!)))(
     symlinkSync(join(fixtures, 'data/mathvision'), join(cwd, 'MathVision'))
     writeFileSync(join(cwd, 'replies.jsonl'), '{"id": "1", "response": "12"}')
     cpSync(photo, join(cwd, 'figure.png'))
+    writeStudy(join(cwd, 'swap-run'))
     cpSync(join(model, 'config.json'), join(cwd, 'config.json'))
     const { code, stdout, stderr } = await frankentorch(words, { cwd })
     expect(stderr).not.toContain('error:')

@@ -1,0 +1,115 @@
+import { rm, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { VisionLanguageModel } from '../model/model.ts'
+import type { StudyConfig } from './config.ts'
+import type { Item, ItemContext, StudyModel } from './item.ts'
+
+/** What the items of an analysis need to know. */
+export interface Analysis {
+  config: StudyConfig
+  models: readonly StudyModel[]
+  splices: readonly StudyModel[]
+}
+
+/** Everything that is measured of the models of a study, in order. */
+export function analysisItems(analysis: Analysis): Item[] {
+  return [...visionItems(analysis), ...evaluationItems(analysis)]
+}
+
+/** The models a probe looks at: those named, by default IN and RL, or all where these are not. */
+function probed({ models }: Analysis, chosen: readonly string[] | undefined): StudyModel[] {
+  if (chosen) return models.filter(({ name }) => chosen.includes(name))
+  const pair = models.filter(({ role }) => role === 'in' || role === 'rl')
+  return pair.length > 0 ? pair : [...models]
+}
+
+async function withModel<Result>(
+  { config: { device, dtype } }: Analysis,
+  directory: string,
+  { signal }: ItemContext,
+  use: (model: VisionLanguageModel) => Promise<Result>,
+): Promise<Result> {
+  await using model = await VisionLanguageModel.load(directory, { device, dtype, signal })
+  return await use(model)
+}
+
+function visionItems(analysis: Analysis): Item[] {
+  const { vision: settings } = analysis.config
+  if (!settings) return []
+  const { models: chosen, ...options } = settings
+  return probed(analysis, chosen).map(({ name, directory }) => ({
+    id: `vision/${name}`,
+    label: `image swap in ${name}`,
+    cost: 10,
+    run: async (context) => {
+      const { vision } = await import('../probe/index.ts')
+      await withModel(analysis, directory, context, (model) =>
+        vision(model, {
+          ...options,
+          out: context.out,
+          signal: context.signal,
+          onProgress: ({ done, total }) => context.onProgress(done, total),
+        }),
+      )
+    },
+  }))
+}
+
+/** Every model and every splice, each a run of its own: a splice is made for it, and unless it is kept goes when its replies are there. */
+function evaluationItems({ config, models, splices }: Analysis): Item[] {
+  const { evaluation, device, dtype, seed, keepSplices } = config
+  if (!evaluation) return []
+  const { models: chosen, ...options } = evaluation
+  const asked = [...models.filter(({ name }) => chosen?.includes(name) ?? true), ...splices]
+  return asked.map((model) => ({
+    id: `eval/${model.name}`,
+    label: `questions to ${model.name}`,
+    cost: 10,
+    run: async ({ out, signal, onProgress }) => {
+      if (model.recipe !== undefined) await spliced(model, { models, config, signal })
+      const { evaluate } = await import('../eval/index.ts')
+      await evaluate({
+        ...options,
+        ...{ device, dtype, seed, out, signal },
+        models: { [model.name]: model.directory },
+        onProgress: ({ done, total }) => onProgress(done, total),
+      })
+      if (model.recipe !== undefined && !keepSplices) await rm(model.directory, { recursive: true, force: true })
+    },
+  }))
+}
+
+// A merge appears when it is complete, so one that is there need not be made again.
+async function spliced(
+  { recipe, directory }: StudyModel,
+  { models, config, signal }: { models: readonly StudyModel[]; config: StudyConfig; signal?: AbortSignal },
+): Promise<void> {
+  const there = await stat(directory).catch(() => undefined)
+  if (there) return
+  const { merge } = await import('../surgery/index.ts')
+  const { base, in: in_, rl } = chainOf(models)
+  await merge(recipe!, { ...{ base, in: in_, rl }, layerCuts: config.layerCuts, out: directory, signal })
+}
+
+/** The directories of the models that have a place in Base → IN → RL. */
+export function chainOf(models: readonly StudyModel[]): { base?: string; in?: string; rl?: string } {
+  const of = (role: string) => models.find((model) => model.role === role)?.directory
+  return { base: of('base'), in: of('in'), rl: of('rl') }
+}
+
+/** Where the splices of a study lie. */
+export function splicesOf(
+  { splices, models }: StudyConfig,
+  six: Readonly<Record<string, string>>,
+  out: string,
+): StudyModel[] {
+  const roles = Object.values(models).map((model) => (typeof model === 'string' ? '' : model.role))
+  if (splices === false || (splices === true && !(roles.includes('in') && roles.includes('rl')))) return []
+  const recipes = splices === true ? six : splices
+  return Object.entries(recipes).map(([name, recipe]) => ({
+    name,
+    role: 'splice',
+    recipe,
+    directory: join(out, 'splices', name),
+  }))
+}
