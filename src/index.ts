@@ -67,7 +67,6 @@ export { type ModelServer, type ServeOptions, serve } from './serve/index.ts'
 export { type Diagnosis, type DoctorOptions, doctor } from './setup/doctor.ts'
 export type { Finding } from './setup/findings.ts'
 export * as statistics from './statistics/index.ts'
-export { type SpliceOptions, splicedModels } from './study/splices.ts'
 export {
   readStudy,
   type StudyConfig,
@@ -76,6 +75,7 @@ export {
   type StudyResult,
   study,
 } from './study/index.ts'
+export { type SpliceOptions, splicedModels } from './study/splices.ts'
 export {
   defineMethod,
   type Estimate,
