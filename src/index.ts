@@ -68,6 +68,9 @@ export { type Diagnosis, type DoctorOptions, doctor } from './setup/doctor.ts'
 export type { Finding } from './setup/findings.ts'
 export * as statistics from './statistics/index.ts'
 export {
+  type DemoOptions,
+  type DemoPreset,
+  demo,
   readStudy,
   type StudyConfig,
   type StudyOptions,

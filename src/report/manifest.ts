@@ -13,7 +13,16 @@ export const StudyManifest = z.strictObject({
   /** Models whose weights are random, so that their replies mean nothing. */
   random: z.array(z.string()),
   /** By the name they have in runs and tables, in the order of the tables. */
-  models: z.record(z.string(), z.strictObject({ role: z.enum(roles), recipe: z.string().optional() })),
+  models: z.record(
+    z.string(),
+    z.strictObject({
+      role: z.enum(roles),
+      /** Of a splice. */
+      recipe: z.string().optional(),
+      /** Of its runs, where it is not the name. */
+      folder: z.string().optional(),
+    }),
+  ),
   /** What a reader must know of the models and data, a sentence each. */
   notes: z.array(z.string()),
 })

@@ -93,7 +93,8 @@ function parse(text: string, file: string): unknown {
 /** How a run's one model is called: as the study calls it, else by the folder of the run inside its kind, else by its checkpoint. */
 export function modelOf({ directory, config, place }: FoundRun, { manifest }: Material): string {
   const folder = basename(directory)
-  if (manifest && folder in manifest.models) return folder
+  const known = Object.entries(manifest?.models ?? {}).find(([name, model]) => [name, model.folder].includes(folder))
+  if (known) return known[0]
   const path = Object.values(config.models)[0]?.path
   return path === undefined ? place : basename(path)
 }

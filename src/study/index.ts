@@ -1,4 +1,5 @@
 export type { StudyConfigInput as StudyConfig } from './config.ts'
 export { readStudy } from './config.ts'
+export { type DemoOptions, type DemoPreset, demo } from './demo.ts'
 export type { StudyProgress } from './pace.ts'
 export { type StudyOptions, type StudyResult, study } from './study.ts'

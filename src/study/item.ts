@@ -22,4 +22,6 @@ export interface StudyModel {
   role: import('../report/manifest.ts').Role
   directory: string
   recipe?: string
+  /** Of its training run, where it is not the name. */
+  folder?: string
 }

@@ -13,7 +13,7 @@ export interface Analysis {
 
 /** Everything that is measured of the models of a study, in order. */
 export function analysisItems(analysis: Analysis): Item[] {
-  return [...visionItems(analysis), ...evaluationItems(analysis)]
+  return [...visionItems(analysis), ...compareItems(analysis), ...evaluationItems(analysis)]
 }
 
 /** The models a probe looks at: those named, by default IN and RL, or all where these are not. */
@@ -53,6 +53,35 @@ function visionItems(analysis: Analysis): Item[] {
       )
     },
   }))
+}
+
+/** Over Base → IN → RL, or what there is of it. */
+function compareItems({ config: { compare }, models }: Analysis): Item[] {
+  const chain = chainOf(models)
+  const items: Item[] = []
+  if (Object.values(chain).filter((directory) => directory !== undefined).length < 2) return items
+  if (compare.energy)
+    items.push({
+      id: 'energy',
+      label: 'energy of the updates',
+      cost: 2,
+      run: async ({ out, signal, onProgress }) => {
+        const { energy } = await import('../compare/index.ts')
+        await energy({ ...chain, out, signal, onProgress })
+      },
+    })
+  if (compare.spectrum)
+    items.push({
+      id: 'spectrum',
+      label: 'spectrum of the updates',
+      cost: 2,
+      run: async ({ out, signal, onProgress }) => {
+        const { spectrum } = await import('../compare/index.ts')
+        const { component } = compare
+        await spectrum({ ...chain, component, out, signal, onProgress: ({ done, total }) => onProgress(done, total) })
+      },
+    })
+  return items
 }
 
 /** Every model and every splice, each a run of its own: a splice is made for it, and unless it is kept goes when its replies are there. */

@@ -15,7 +15,7 @@ import type { Item, StudyModel } from './item.ts'
 import { analysisItems, splicesOf } from './items.ts'
 import { Pace, type StudyProgress } from './pace.ts'
 
-const StudyOptions = z.strictObject({
+export const StudyOptions = z.strictObject({
   /** The study's directory. */
   out: z.string().min(1),
   /** This process does every n-th item, beginning with the i-th: `[1, 2]` and `[2, 2]` share the work. Neither writes the report. */
@@ -124,7 +124,7 @@ export async function writeManifest(
   const manifest: StudyManifest = {
     schema: 1,
     ...about,
-    models: Object.fromEntries(models.map(({ name, role, recipe }) => [name, { role, recipe }])),
+    models: Object.fromEntries(models.map(({ name, role, recipe, folder }) => [name, { role, recipe, folder }])),
   }
   await writeJson(join(out, manifestFile), manifest)
 }
@@ -169,6 +169,7 @@ export async function runItems(
   return result
 }
 
-function plain(value: unknown) {
+/** A value as JSON keeps it. */
+export function plain(value: unknown) {
   return check(z.record(z.string(), z.json()), JSON.parse(JSON.stringify(value)))
 }

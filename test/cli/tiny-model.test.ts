@@ -250,8 +250,8 @@ function split(line: string): string[] {
   return [...line.matchAll(/"([^"]*)"|(\S+)/g)].map(([, quoted, word]) => quoted ?? word!)
 }
 
-// The world needs no model, and its own tests draw it; a server does not end by itself: test/serve/ starts it. A study has its own tests.
-test.each(examples().filter(([name]) => !['world', 'serve', 'study'].includes(name!)))(
+// The world needs no model, and its own tests draw it; a server does not end by itself: test/serve/ starts it. A study and the demo have their own tests.
+test.each(examples().filter(([name]) => !['world', 'serve', 'study', 'demo'].includes(name!)))(
   'the example of the help runs: %s %s',
   async (...words) => {
     const cwd = mkdtempSync(join(scratch, 'example-'))

