@@ -8,7 +8,7 @@ import { initCheckpoint, randn, VisionLanguageModel } from '../src/index.ts'
 const [checkpoint, runs = '7', tokens = '64'] = process.argv.slice(2)
 const directory = await mkdtemp(join(tmpdir(), 'frankentorch-bench-'))
 try {
-  await using model = await VisionLanguageModel.load(checkpoint ?? (await midSize(join(directory, 'model'))))
+  await using model = await VisionLanguageModel.load(checkpoint || (await midSize(join(directory, 'model'))))
   using vector = await randn([model.config.hiddenSize]).to(model.dtype)
   const prompt = { inputIds: [Array.from({ length: 64 }, (_, i) => i % 250)] }
   const decode = async () => {
@@ -55,6 +55,8 @@ async function midSize(out: string): Promise<string> {
     vocab_size: 32000,
     tie_word_embeddings: true,
     max_position_embeddings: 4096,
+    rms_norm_eps: 1e-6,
+    rope_theta: 1000000,
     rope_scaling: { type: 'mrope', mrope_section: [8, 12, 12] },
     vision_config: {
       depth: 8,

@@ -46,6 +46,73 @@ const examples: Record<string, () => Promise<void>> = {
     expect(printed[0]).toEqual(['counting', expect.stringMatching(/^(hardly )?reads the image/)])
     expect(printed.at(-1)).toEqual(['0 pairs failed'])
   },
+
+  async 'steering-vector'() {
+    const printed = await run('steering-vector', [model])
+    expect(printed.map(([name]) => name)).toEqual(['plain:', 'steered:'])
+    expect(printed[0]![1]).not.toBe(printed[1]![1])
+  },
+
+  async 'activation-patching'() {
+    const printed = await run('activation-patching', [model])
+    expect(printed).toHaveLength(5)
+    // the last layer's last token is all that the answer is made of
+    expect(printed.at(-1)).toEqual(['layer 4: 100.0 % of the answer restored'])
+  },
+
+  async 'logit-lens'() {
+    const printed = (await run('logit-lens', [model])).map(([line]) => String(line))
+    await using loaded = await VisionLanguageModel.load(model)
+    const inputs = await loaded.processor({ text: ['The capital of France is'] })
+    const { logits } = await loaded.forward(inputs)
+    const answer = Number(await logits.select(1, -1).argmax().item())
+    // through the last layer the lens sees what the model answers
+    expect(printed.at(-1)).toContain(JSON.stringify(loaded.processor.tokenizer.decode([answer])))
+  },
+
+  async 'attribution-patching'() {
+    const printed = await run('attribution-patching', [model])
+    expect(printed).toHaveLength(5)
+    const effects = printed.map(([, line]) => String(line).split(' ').map(Number))
+    expect(effects.flat().every(Number.isFinite)).toBe(true)
+    // equal tokens before the first difference have no effect, and of the last layer only the last token has one
+    expect(effects.every(([first]) => first === 0)).toBe(true)
+    expect(
+      effects
+        .at(-1)!
+        .slice(0, -1)
+        .every((effect) => effect === 0),
+    ).toBe(true)
+    expect(effects.at(-1)!.at(-1)).not.toBe(0)
+  },
+
+  async 'linear-probe'() {
+    const printed = await run('linear-probe', [model])
+    const [loss, accuracy] = printed.map(([line]) => String(line))
+    expect(Number(/[\d.]+$/.exec(loss!)![0])).toBeLessThan(Math.log(2))
+    expect(Number(/fitted ([\d.]+)/.exec(accuracy!)![1])).toBeGreaterThan(0.9)
+  },
+
+  async 'http-handler'() {
+    const listening = new Promise<{ port: number }>((resolve) => {
+      vi.spyOn(console, 'log').mockImplementation((_, address) => resolve(address))
+    })
+    process.argv = [...programName, model, '0']
+    const { close } = await import('../examples/http-handler.ts')
+    const { port } = await listening
+    const ask = (signal?: AbortSignal) =>
+      fetch(`http://localhost:${port}`, { method: 'POST', body: 'Count the shapes.', signal })
+    await using loaded = await VisionLanguageModel.load(model)
+    const wanted = await loaded.generate([{ role: 'user', content: 'Count the shapes.' }], { maxNewTokens: 64 })
+    const [one, other] = await Promise.all([ask(), ask()])
+    expect([await one.text(), await other.text()]).toEqual([wanted.text, wanted.text])
+    const stop = new AbortController()
+    const hungUp = ask(stop.signal).catch((thrown) => thrown.name)
+    stop.abort()
+    expect(await hungUp).toBe('AbortError')
+    await close()
+    await expect(ask()).rejects.toThrow()
+  },
 }
 
 test('every example is run here', () => {
