@@ -161,8 +161,8 @@ export async function runItems(
       onProgress: (done, total) => tell(total > 0 ? Math.min(1, done / total) : 0),
     })
     await writeJson(join(folder, doneFile), { schema: 1, item: item.id })
-    pace.finish(index)
     tell(1)
+    pace.finish(index)
     result.done++
   }
   if (result.left === 0) result.report = await report(out)

@@ -26,7 +26,9 @@ function show(figure) {
     const names = namesOf(figure, state.panelBy)
     const total = panels.clientWidth || 640
     const least = figure.mark === 'dots' ? 300 : 270
-    const columns = Math.max(1, Math.min(names.length, Math.floor((total + 20) / (least + 20)), 3))
+    const fitting = Math.max(1, Math.min(names.length, Math.floor((total + 20) / (least + 20)), 3))
+    // four as two and two, not three and one
+    const columns = names.length === 4 && fitting === 3 ? 2 : fitting
     panels.style.setProperty('--columns', columns)
     const width = Math.floor((total - 20 * (columns - 1)) / columns)
     const height =

@@ -64,7 +64,7 @@ function energyFigure(entries: readonly Entry[]): Figure {
       'Mean Frobenius norm of the change of the weight matrices of a layer. Vision blocks lie below 0, the projector at 0, decoder layers above.',
     mark: 'line',
     x: { title: 'Layer on the unified axis' },
-    y: { title: 'Mean ‖Δ‖ (Frobenius)', format: '~g' },
+    y: { title: 'Mean ‖Δ‖ (Frobenius)', format: '.3~r' },
     seriesTitle: 'Component',
     panelTitle: 'Update',
     series: seriesOf(components),
@@ -131,7 +131,7 @@ function spectrumFigures(entries: readonly Entry[]): Figure[] {
       caption: `Of the change of ${component} in each decoder layer: effective rank exp(−Σ p ln p) of its singular values, stable rank ‖Δ‖²/σ₁², and σ₁ itself.`,
       mark: 'line',
       x: { title: 'Decoder layer' },
-      y: { title: '', format: '~g' },
+      y: { title: '', format: '.3~r' },
       seriesTitle: 'Update',
       panelTitle: 'Measure',
       series: [

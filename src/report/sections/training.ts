@@ -42,7 +42,7 @@ export async function trainingSection(material: Material): Promise<Section | und
     caption: 'As metrics.jsonl has them, step by step; longer runs are thinned to 200 points.',
     mark: 'line',
     x: { title: 'Step' },
-    y: { title: '', format: '~g' },
+    y: { title: '', format: '.3~r' },
     seriesTitle: 'Model',
     panelTitle: 'Quantity',
     series: seriesOf(models, (name) => roleColour(roleOf(name, material))),
