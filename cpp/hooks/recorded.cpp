@@ -9,7 +9,7 @@ at::Tensor Recorded::apply(at::Tensor value, const Passage& passage, const at::T
   return where_.blend(value, std::move(out), *chosen);
 }
 
-at::Tensor Recorded::by_rows(const at::Tensor& value, const Passage& passage) const {
+at::Tensor Recorded::by_rows(const at::Tensor& value, const Passage& passage) {
   std::vector<at::Tensor> rows;
   for (int64_t r = 0; r < value.size(0); ++r) {
     const at::Tensor row = value.narrow(0, r, 1);
@@ -25,10 +25,18 @@ at::Tensor Recorded::by_rows(const at::Tensor& value, const Passage& passage) co
   return rows.size() == 1 ? rows[0] : at::cat(rows);
 }
 
-at::Tensor Recorded::run(const at::Tensor& value, std::optional<uint64_t> salt) const {
-  at::Tensor out = program_->run({value}, {.turn = nullptr, .salt = salt}).at(0).toTensor();
+at::Tensor Recorded::run(const at::Tensor& value, std::optional<uint64_t> salt) {
+  at::Tensor out = program_at(value.device()).run({value}, {.turn = nullptr, .salt = salt}).at(0).toTensor();
   require_alike(out, value, where_.point);
   return out;
+}
+
+// Constants that are being learned change between passes, so they are moved anew for each.
+const Program& Recorded::program_at(at::Device device) {
+  if (device.is_cpu()) return *program_;
+  if (!moved_ || moved_->first != device || program_->differentiates())
+    moved_.emplace(device, program_->with_constants_on(device));
+  return moved_->second;
 }
 
 }  // namespace frankentorch

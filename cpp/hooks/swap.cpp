@@ -40,7 +40,7 @@ at::Tensor Swap::apply(at::Tensor value, const Passage& passage, const at::Tenso
   const Group* group = passage.group;
   if (!group->prefill) {
     if (!options_.append_at_decode) return value;
-    return at::cat({value, source_.to(value.scalar_type()).expand({value.size(0), -1, -1, -1})}, 2);
+    return at::cat({value, source_.to(value.options()).expand({value.size(0), -1, -1, -1})}, 2);
   }
   std::vector<int64_t> into, from;
   for (size_t i = 0; i < options_.positions.size(); ++i) {
@@ -53,7 +53,8 @@ at::Tensor Swap::apply(at::Tensor value, const Passage& passage, const at::Tenso
   auto index = [&](const std::vector<int64_t>& positions) {
     return at::tensor(positions, at::kLong).to(value.device());
   };
-  const at::Tensor tokens = source_.index_select(2, index(from)).to(value.scalar_type());
+  source_ = source_.to(value.options());
+  const at::Tensor tokens = source_.index_select(2, index(from));
   return value.index_copy(2, index(into), tokens.expand({value.size(0), -1, -1, -1}));
 }
 

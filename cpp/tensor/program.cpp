@@ -47,16 +47,22 @@ void describe(std::ostream& out, const IValue& value) {
   out << (dtype ? dtype : c10::toString(tensor.scalar_type())) << tensor.sizes();
 }
 
-// Tensors without data in place of tensors.
-IValue meta_value(const IValue& value) {
-  const auto meta = [](const at::Tensor& tensor) {
-    return tensor.defined() ? at::empty_like(tensor, tensor.options().device(at::kMeta)) : tensor;
+// Tensors on another device in place of tensors; on `meta` they have no data.
+IValue moved(const IValue& value, at::Device device) {
+  const auto there = [device](const at::Tensor& tensor) {
+    if (!tensor.defined()) return tensor;
+    return device.is_meta() ? at::empty_like(tensor, tensor.options().device(device)) : tensor.to(device);
   };
-  if (value.isTensor()) return meta(value.toTensor());
+  if (value.isTensor()) return there(value.toTensor());
   if (!value.isList()) return value;
   c10::impl::GenericList list(value.toList().elementType());
-  for (const IValue& element : value.toListRef()) list.push_back(meta_value(element));
+  for (const IValue& element : value.toListRef()) list.push_back(moved(element, device));
   return list;
+}
+
+void move(Argument& argument, at::Device device) {
+  argument.literal = moved(argument.literal, device);
+  for (auto& element : argument.elements) element.literal = moved(element.literal, device);
 }
 
 }  // namespace
@@ -152,11 +158,18 @@ Program Program::on_meta() const {
       Argument& argument = instruction.arguments[i];
       // what makes a tensor out of nothing makes it where it is told
       if (declared[i].name() == "device") argument = {Argument::Kind::literal, IValue(at::Device(at::kMeta)), 0, {}};
-      argument.literal = meta_value(argument.literal);
-      for (auto& element : argument.elements) element.literal = meta_value(element.literal);
+      move(argument, at::kMeta);
     }
   }
   return meta;
+}
+
+Program Program::with_constants_on(at::Device device) const {
+  const at::AutoGradMode grad(true);  // gradients reach the constants where they were
+  Program there = *this;
+  for (auto& instruction : there.instructions_)
+    for (auto& argument : instruction.arguments) move(argument, device);
+  return there;
 }
 
 void Program::call(size_t index, const RunOptions& options, std::vector<IValue>& registers,

@@ -54,6 +54,9 @@ class Program {
   // The same program with shapes and dtypes only: run on meta tensors it computes nothing.
   Program on_meta() const;
 
+  // The same program with its constants on that device.
+  Program with_constants_on(at::Device device) const;
+
  private:
   struct Instruction {
     c10::OperatorHandle op;

@@ -101,7 +101,7 @@ std::vector<c10::IValue> Trainer::add_gradients(const std::vector<Sequences>& pa
   const int64_t width = most_targets(parts);
   auto run_loss = [&](const at::Tensor& logprobs, const at::Tensor& entropy) {
     std::vector<at::Tensor> all{logprobs, entropy};
-    all.insert(all.end(), inputs.begin(), inputs.end());
+    for (const auto& input : inputs) all.push_back(input.to(logprobs.device()));
     auto results = loss.run(std::move(all), {.turn = &turn, .salt = std::nullopt});
     if (results.empty() || !results[0].isTensor() || results[0].toTensor().numel() != 1)
       fail("ERR_SHAPE_MISMATCH", "Expected a loss of one element as the first result of its program");

@@ -62,16 +62,18 @@ describe.runIf(present)('with a device', () => {
   test('a model replies as on the CPU, and gives its memory back', async () => {
     const messages = [{ role: 'user' as const, content: 'What is it?' }]
     await using onCpu = await VisionLanguageModel.load(tiny, { device: 'cpu' })
-    const { allocated } = await cuda.memory()
-    {
-      await using onCuda = await VisionLanguageModel.load(tiny, { device: 'cuda' })
-      expect(onCuda.device).toBe('cuda')
-      expect((await cuda.memory()).allocated).toBeGreaterThan(allocated)
-      const options = { maxNewTokens: 12 }
-      const [here, there] = [await onCpu.generate(messages, options), await onCuda.generate(messages, options)]
-      expect(there.tokenIds).toEqual(here.tokenIds)
+    const { tokenIds } = await onCpu.generate(messages, { maxNewTokens: 12 })
+    const left: number[] = []
+    for (let i = 0; i < 3; i++) {
+      {
+        await using onCuda = await VisionLanguageModel.load(tiny, { device: 'cuda' })
+        expect(onCuda.device).toBe('cuda')
+        expect((await onCuda.generate(messages, { maxNewTokens: 12 })).tokenIds).toEqual(tokenIds)
+      }
+      left.push((await cuda.memory()).allocated)
     }
-    expect((await cuda.memory()).allocated).toBe(allocated)
+    // the first time cuBLAS takes a workspace for good
+    expect(left).toEqual([left[0], left[0], left[0]])
     expect(memory().models).toBe(1)
   })
 })

@@ -8,6 +8,7 @@ import {
   type Tensor,
   type VisionLanguageModel,
 } from '../../src/index.ts'
+import { device } from '../device.ts'
 import { caseNamed, inputsOf } from '../parity/cases.ts'
 import { fixtureModels } from '../parity/models.ts'
 
@@ -31,7 +32,7 @@ test.each([layer, `${layer}.self_attn.key`, `${layer}.mlp:input`, 'language_mode
     const at = captured[point]!
     expect([logits.differentiable, at.differentiable]).toEqual([true, true])
     const [slope] = grad(loss(logits), [at])
-    using direction = await randn(at.shape, { dtype: 'float64', seed: 3 })
+    using direction = await randn(at.shape, { dtype: 'float64', seed: 3, device })
     const along = Number(await slope!.mul(direction).sum().item())
     const step = 1e-5
     const nudged = async (by: number) => {

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, describe, expect, test } from 'vitest'
 import { memory, openCheckpoint, randn, VisionLanguageModel } from '../../src/index.ts'
+import { device } from '../device.ts'
 import { fixtureModels } from '../parity/models.ts'
 import { fixture } from '../processor/fixture.ts'
 
@@ -43,7 +44,7 @@ describe('edit', () => {
   test('gets every selected parameter with its name, and other tensors', async () => {
     await load()
     const seen: string[] = []
-    using donor = await randn([model.config.hiddenSize], { seed: 2 })
+    using donor = await randn([model.config.hiddenSize], { seed: 2, device })
     const names = await model.edit('language_model.layers.*.input_layernorm', (w, name) => {
       seen.push(name)
       return w.lerp(donor, 0.5)

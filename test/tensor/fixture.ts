@@ -64,16 +64,26 @@ export function onDevice(tensors: readonly Tensor[]): Promise<Tensor[]> {
   return all(tensors.map((each) => each.to(device)))
 }
 
+export type Comparison = 'values' | 'up to sign' | 'shape'
+
 /** Integers and truth values must be equal, floats to 1e-5 of the largest magnitude (1e-2 where they have 16 bits or fewer). */
-export async function expectTensor(actual: Tensor, wanted: TensorFixture, upToSign = false): Promise<void> {
+export async function expectTensor(
+  actual: Tensor,
+  wanted: TensorFixture,
+  comparison: Comparison = 'values',
+): Promise<void> {
   expect([actual.dtype, actual.shape]).toEqual([wanted.dtype, wanted.shape])
+  if (comparison === 'shape') return
   const [found, known] = await Promise.all([actual.data(), made(wanted).data()])
   const numbers = (data: TypedArray) => Array.from(data as ArrayLike<number | bigint>, Number)
   const largest = Math.max(0, ...numbers(known).filter(Number.isFinite).map(Math.abs))
   const narrow = /^(float16|bfloat16|float8)/.test(wanted.dtype)
   const tolerance = /^(float|bfloat|complex)/.test(wanted.dtype) ? (narrow ? 1e-2 : 1e-5) * largest : 0
   for (let i = 0; i < known.length; i++) {
-    const [a, b] = [Number(found[i]), Number(known[i])].map((x) => (upToSign ? Math.abs(x) : x)) as [number, number]
+    const [a, b] = [Number(found[i]), Number(known[i])].map((x) => (comparison === 'up to sign' ? Math.abs(x) : x)) as [
+      number,
+      number,
+    ]
     const equal =
       tolerance === 0 ? found[i] === known[i] || Object.is(a, b) : Math.abs(a - b) <= tolerance || Object.is(a, b)
     if (!equal) throw new Error(`element ${i}: ${found[i]}, not ${known[i]}`)

@@ -9,7 +9,17 @@ import { float, type Instruction, isRecorded, type Recorded } from '../../src/te
 import { ops } from '../../src/tensor/ops.ts'
 import { parseSchemas } from '../../src/tensor/schema.ts'
 import { Tensor } from '../../src/tensor/tensor.ts'
-import { type Case, expectTensor, type Fixture, fixtures, made, type Nested, onDevice } from './fixture.ts'
+import { device } from '../device.ts'
+import {
+  type Case,
+  type Comparison,
+  expectTensor,
+  type Fixture,
+  fixtures,
+  made,
+  type Nested,
+  onDevice,
+} from './fixture.ts'
 
 const inputs = await onDevice(fixtures.tensors.map(made))
 
@@ -32,21 +42,48 @@ function recorded({ op, args, kwargs }: Case): object {
   return args.length > 0 ? operator(first, ...rest, keywords) : operator(keywords)
 }
 
-async function expectResult(actual: unknown, wanted: Nested<Fixture>, upToSign?: boolean): Promise<void> {
+function how({ upToSign }: Case, result: object): Comparison {
+  const [first] = isRecorded(result) ? [result] : Object.values(result)
+  const drawn = ((first as Recorded).source as Instruction).seed !== undefined
+  return drawn && onGpu ? 'shape' : upToSign ? 'up to sign' : 'values'
+}
+
+async function expectResult(actual: unknown, wanted: Nested<Fixture>, comparison: Comparison): Promise<void> {
   if (Array.isArray(wanted)) {
     const results = Object.values(actual as object)
     expect(results).toHaveLength(wanted.length)
-    for (const [i, each] of wanted.entries()) await expectResult(results[i], each, upToSign)
+    for (const [i, each] of wanted.entries()) await expectResult(results[i], each, comparison)
   } else if (typeof wanted !== 'object' || wanted === null) {
     expect(actual).toBe(wanted)
   } else if ('dtype' in wanted) {
-    await expectTensor(actual as Tensor, wanted, upToSign)
+    await expectTensor(actual as Tensor, wanted, comparison)
   } else {
     expect(actual).toBe(Number((wanted as { float: string }).float))
   }
 }
 
 const { torchVersion } = native()
+
+/** What a GPU gives otherwise than the CPU, on which the fixtures were made, and why. */
+const unlikeOnGpu: Record<string, string> = {
+  embedding_bag: 'what only its gradient needs is empty',
+  histogram: 'there is no kernel',
+  histogramdd: 'there is no kernel',
+  kl_div: 'the sum cancels',
+  linalg_lstsq: 'the rank is not computed',
+  lstm: 'cuDNN multiplies in TF32',
+  scaled_dot_product_attention: 'one of its cases drops out',
+  scatter: 'indices repeat, so the last to write differs',
+  unique_dim: 'what was not asked for is empty',
+}
+const onGpu = device.startsWith('cuda')
+const compared = fixtures.cases.filter(({ op }) => !(onGpu && op in unlikeOnGpu))
+if (onGpu) {
+  const left = Object.entries(unlikeOnGpu).map(([op, why]) => `${op} (${why})`)
+  console.log(
+    `operators.test.ts: on a GPU draws are others, so only their shape is compared; left out: ${left.join(', ')}`,
+  )
+}
 
 describe('values of Python torch', () => {
   const names = Array.from(new Set(fixtures.cases.map(({ op }) => op)))
@@ -67,15 +104,17 @@ describe('values of Python torch', () => {
     expect(Array.from(new Set(kinds))).toEqual(expect.arrayContaining([...wanted, ...special]))
   })
 
-  test.each(names)('%s', async (name) => {
-    for (const each of fixtures.cases.filter(({ op }) => op === name)) {
-      await expectResult(await recorded(each), each.result, each.upToSign)
+  test.each(Array.from(new Set(compared.map(({ op }) => op))))('%s', async (name) => {
+    for (const each of compared.filter(({ op }) => op === name)) {
+      const result = recorded(each)
+      await expectResult(await result, each.result, how(each, result))
     }
   })
 
   test('for all of them in one program', async () => {
-    const results = await all(fixtures.cases.map(recorded))
-    for (const [i, { result, upToSign }] of fixtures.cases.entries()) await expectResult(results[i], result, upToSign)
+    const programs = compared.map(recorded)
+    const results = await all(programs)
+    for (const [i, each] of compared.entries()) await expectResult(results[i], each.result, how(each, programs[i]!))
   })
 })
 
