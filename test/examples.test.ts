@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { afterAll, afterEach, expect, test, vi } from 'vitest'
 import { VisionLanguageModel } from '../src/model/model.ts'
 import { fixture } from './processor/fixture.ts'
+import { fixtureTrio } from './surgery/fixtures.ts'
 
 const model = fixture('models/hub-tied')
 const photo = fixture('images/photo.png')
@@ -112,6 +113,15 @@ const examples: Record<string, () => Promise<void>> = {
     expect(await hungUp).toBe('AbortError')
     await close()
     await expect(ask()).rejects.toThrow()
+  },
+
+  async splice() {
+    const { root, models } = fixtureTrio()
+    const printed = await run('splice', [models.in, models.rl, join(root, 'spliced')])
+    expect(printed).toEqual([
+      [expect.stringMatching(/^RL changed the (early|middle|late) third most$/)],
+      [expect.stringMatching(/^\d\d parameters came from RL$/)],
+    ])
   },
 }
 
