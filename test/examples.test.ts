@@ -123,6 +123,27 @@ const examples: Record<string, () => Promise<void>> = {
       [expect.stringMatching(/^\d\d parameters came from RL$/)],
     ])
   },
+
+  async 'train-frozen'() {
+    const data = join(scratch, 'train.jsonl')
+    const prompt = {
+      id: '0',
+      messages: [
+        {
+          role: 'user',
+          content: [
+            { type: 'image', image: photo },
+            { type: 'text', text: 'Red?' },
+          ],
+        },
+      ],
+      answer: 'yes',
+    }
+    writeFileSync(data, JSON.stringify(prompt))
+    const printed = await run('train-frozen', [model, data, join(scratch, 'frozen'), '1'])
+    expect(printed.map(([block]) => block)).toEqual(['early', 'middle', 'late'])
+    for (const [, reward] of printed) expect(reward).toEqual(expect.any(Number))
+  },
 }
 
 test('every example is run here', () => {
