@@ -24,6 +24,7 @@ export function worldCommand(): Command {
     .option('--distractors <n>', 'most things not asked about, 0 to 12', integer(0), 2)
     .option('--jitter <f>', 'how far things stray from their place, 0 to 1', share, 1)
     .option('--blank <f>', 'share of text questions asked beside a black image, 0 to 1', share, 0.5)
+    .option('--guess <f>', 'share of the replies of train.sft.jsonl that guess, 0 to 1', share, 0)
     .option('--families <names>', 'of perception,vision_to_reasoning,reasoning (default: all)', list)
     .option('--tasks <names>', 'such as count,word,add (default: all; docs/world.md lists them)', list)
     .option('--overwrite', 'replace a world found at --out')

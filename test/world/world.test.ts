@@ -29,6 +29,25 @@ test('one seed gives the same files byte for byte, another seed others', async (
   expect(differing.filter((file) => file.endsWith('.png')).length).toBeGreaterThan(70)
 })
 
+test('guess: that share of the cold start answers without looking, and nothing else changes', async () => {
+  await world({ out: at('guessing'), ...small, guess: 0.5 })
+  const [first, guessing] = await Promise.all(['first', 'guessing'].map((name) => hashes(at(name))))
+  expect(Object.keys(first!).filter((file) => first![file] !== guessing![file])).toEqual([
+    'train.sft.jsonl',
+    'world.json',
+  ])
+  const records = await lines<WorldRecord>(at('guessing', 'train.sft.jsonl'))
+  const replies = records.map(({ messages }) => JSON.stringify(messages[1]))
+  const guesses = replies.filter((reply) => reply.includes('<think>a guess</think><answer>'))
+  expect(guesses.length).toBeGreaterThan(15)
+  expect(guesses.length).toBeLessThan(45)
+  expect(
+    (await lines<WorldRecord>(at('first', 'train.sft.jsonl'))).some(({ messages }) =>
+      JSON.stringify(messages).includes('a guess'),
+    ),
+  ).toBe(false)
+})
+
 test('every image a record names exists with the size asked for, and no other', async () => {
   const named = new Set<string>()
   for (const file of ['train.base.jsonl', 'train.sft.jsonl', 'train.grpo.jsonl', 'test.jsonl']) {
@@ -164,7 +183,7 @@ test('the command passes its flags and prints what it wrote', async () => {
 test("the command's defaults are the API's", () => {
   const defaults: Record<string, unknown> = WorldOptions.parse({ out: 'world' })
   const shown = worldCommand().opts()
-  expect(Object.keys(shown).length).toBe(14)
+  expect(Object.keys(shown).length).toBe(15)
   for (const [option, value] of Object.entries(shown)) expect([option, defaults[option]]).toEqual([option, value])
 })
 

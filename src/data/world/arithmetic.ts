@@ -1,5 +1,5 @@
 import type { ArithmeticTask, Difficulty } from './difficulty.ts'
-import { numbers } from './perception.ts'
+import { integers, numbers } from './perception.ts'
 import type { Random } from './random.ts'
 import { arrange, distractors, kind, type Scene, write } from './scene.ts'
 
@@ -10,6 +10,8 @@ export interface Problem {
   /** Premises, then the computation. */
   thought: string
   answer: string
+  /** What a guess may say, `answer` among it. */
+  answers: readonly string[]
 }
 
 type Pose = (random: Random, difficulty: Difficulty) => Problem
@@ -22,6 +24,7 @@ const add: Pose = (random, difficulty) => {
     scene,
     thought: `${premises}. ${a}+${b}=${a + b}`,
     answer: String(a + b),
+    answers: integers(2, 2 * difficulty.maxCount),
   }
 }
 
@@ -33,6 +36,7 @@ const subtract: Pose = (random, difficulty) => {
     scene,
     thought: `${premises}. ${a}-${b}=${a - b}`,
     answer: String(a - b),
+    answers: integers(1, difficulty.maxCount - 1),
   }
 }
 
@@ -44,6 +48,7 @@ const compare: Pose = (random, difficulty) => {
     scene,
     thought: `${premises}. ${a}${a > b ? '>' : '<'}${b}`,
     answer: a > b ? first : second,
+    answers: [first, second],
   }
 }
 
@@ -55,6 +60,7 @@ const sum: Pose = (random, difficulty) => {
     scene: write([a, b], random, difficulty),
     thought: `${a}+${b}=${total}`,
     answer: total,
+    answers: integers(2 * Number(numbers(difficulty)[0]), 2 * Number(numbers(difficulty).at(-1))),
   }
 }
 
@@ -66,6 +72,7 @@ const larger: Pose = (random, difficulty) => {
     scene: write([a, b], random, difficulty),
     thought: `${a}${first ? '>' : '<'}${b}`,
     answer: first ? a : b,
+    answers: [a, b],
   }
 }
 

@@ -12,6 +12,7 @@ export interface Plan {
   test: number
   pairs: number
   blank: number
+  guess: number
   difficulty: Difficulty
 }
 
@@ -22,12 +23,12 @@ export interface Entry {
 }
 
 /** Training samples, test samples, then swap pairs. */
-export function* entries({ seed, train, test, pairs, blank, difficulty }: Plan): Generator<Entry> {
+export function* entries({ seed, train, test, pairs, blank, guess, difficulty }: Plan): Generator<Entry> {
   const black = { file: 'images/black.png', scene: blackScene(difficulty.size) }
   let blackNeeded = true
   for (const sample of samples(seed, 'train', train, difficulty)) {
     const isBlank = !sample.scene && stream(seed, `${sample.id}_blank`).below(1000) < blank * 1000
-    const entry = trainEntry(sample, isBlank ? black.file : imageOf(sample))
+    const entry = trainEntry(sample, isBlank ? black.file : imageOf(sample), guessOf(seed, sample, guess))
     if (isBlank && blackNeeded) {
       entry.images.push(black)
       blackNeeded = false
@@ -42,12 +43,18 @@ export function* entries({ seed, train, test, pairs, blank, difficulty }: Plan):
   }
 }
 
+// The teacher of the cold start guesses now and then; it may be right by chance.
+function guessOf(seed: number, { id, answers }: Sample, share: number): string | undefined {
+  const random = stream(seed, `${id}_guess`)
+  return random.below(1000) < share * 1000 ? random.pick(answers) : undefined
+}
+
 // Three views of one sample: what Base learns, the cold start, and the prompt of reinforcement learning.
-function trainEntry(sample: Sample, image: string | undefined): Entry {
+function trainEntry(sample: Sample, image: string | undefined, guess: string | undefined): Entry {
   return {
     lines: [
       ...baseRecords(sample, image).map((record) => ({ file: 'train.base.jsonl', record })),
-      { file: 'train.sft.jsonl', record: thoughtRecord(sample, image) },
+      { file: 'train.sft.jsonl', record: thoughtRecord(sample, image, guess) },
       { file: 'train.grpo.jsonl', record: questionRecord(sample, image) },
     ],
     images: imagesOf(sample),

@@ -134,7 +134,8 @@ function among(target: Group, random: Random, difficulty: Difficulty): Scene {
   return arrange([target, ...others], random, difficulty)
 }
 
-function integers(low: number, high: number): string[] {
+/** `low` to `high`, both included, as answers. */
+export function integers(low: number, high: number): string[] {
   return Array.from({ length: high - low + 1 }, (_, i) => String(low + i))
 }
 

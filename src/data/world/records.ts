@@ -27,9 +27,9 @@ export function questionRecord(sample: Sample, image = imageOf(sample)): WorldRe
   return { id, messages: [user(prompt, image)], answer, family, task, description, image }
 }
 
-/** The question answered after a chain of thought, as the cold start wants it. */
-export function thoughtRecord(sample: Sample, image = imageOf(sample)): WorldRecord {
-  const { thought, answer } = sample
+/** The question answered after a chain of thought, as the cold start wants it; or, with `guess`, without looking. */
+export function thoughtRecord(sample: Sample, image = imageOf(sample), guess?: string): WorldRecord {
+  const { thought, answer } = guess === undefined ? sample : { thought: 'a guess', answer: guess }
   return withReply(questionRecord(sample, image), `<think>${thought}</think><answer>${answer}</answer>`)
 }
 

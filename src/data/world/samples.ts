@@ -17,6 +17,8 @@ export interface Sample {
   task: `${Family}/${TaskName}`
   prompt: string
   answer: string
+  /** What a guess may say, the answer among it. */
+  answers: readonly string[]
   /** A short chain of thought that ends in the answer. */
   thought: string
   /** Text from which the prompt can be answered without the image; absent in `reasoning`, whose prompt contains it. */
@@ -65,7 +67,7 @@ function sample(
   )
 }
 
-type Drawn = Pick<Sample, 'prompt' | 'answer' | 'thought' | 'description' | 'scene'>
+type Drawn = Pick<Sample, 'prompt' | 'answer' | 'answers' | 'thought' | 'description' | 'scene'>
 
 function draw(family: Family, task: TaskName, random: Random, difficulty: Difficulty): Drawn {
   if (family === 'perception') {
@@ -73,7 +75,14 @@ function draw(family: Family, task: TaskName, random: Random, difficulty: Diffic
     const answer = random.pick(question.answers)
     const scene = question.show(answer, random)
     const description = describe(scene, { boxes: task === 'locate' })
-    return { prompt: question.prompt, answer, thought: question.thought(answer), description, scene }
+    return {
+      prompt: question.prompt,
+      answer,
+      answers: question.answers,
+      thought: question.thought(answer),
+      description,
+      scene,
+    }
   }
   const { scene, ...problem } = arithmetic[task as ArithmeticTask](random, difficulty)
   const description = describe(scene)

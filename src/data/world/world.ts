@@ -16,6 +16,7 @@ export const WorldOptions = z.strictObject({
   test: z.int().min(0).default(600),
   pairs: z.int().min(0).default(50),
   blank: z.number().min(0).max(1).default(0.5),
+  guess: z.number().min(0).max(1).default(0),
   overwrite: z.boolean().default(false),
   signal: z.instanceof(AbortSignal).optional(),
   onProgress: z.custom<(progress: WorldProgress) => void>((value) => typeof value === 'function').optional(),
@@ -39,6 +40,11 @@ export interface WorldOptions extends z.input<typeof Difficulty> {
    * never saw a black image does not know to read on. Default 0.5.
    */
   blank?: number
+  /**
+   * Share of the cold start's replies that are `<think>a guess</think>` and any answer to such a question, 0 to 1: a model that imitates them has
+   * something to gain from rewards. Default 0.
+   */
+  guess?: number
   /** Replace a world found at `out`. Default false. */
   overwrite?: boolean
   signal?: AbortSignal
@@ -64,8 +70,8 @@ export interface WorldResult {
  */
 export async function world(options: WorldOptions): Promise<WorldResult> {
   const { out, overwrite, signal, onProgress, ...rest } = check(WorldOptions, options)
-  const { seed, train, test, pairs, blank, ...choices } = rest
-  const plan: Plan = { seed, train, test, pairs, blank, difficulty: check(Difficulty, choices) }
+  const { seed, train, test, pairs, blank, guess, ...choices } = rest
+  const plan: Plan = { seed, train, test, pairs, blank, guess, difficulty: check(Difficulty, choices) }
   return buildDirectory(out, overwrite, async (directory) => {
     const files = new WorldFiles(directory)
     const total = train + test + pairs * swapTasks.length
