@@ -140,6 +140,9 @@ function vocabSize({ 'tokenizer.json': tokenizer }: ReturnType<typeof wordTokeni
   return Math.ceil((Object.keys(model.vocab).length + added.length) / 32) * 32
 }
 
+// Frozen in every RL: what a few dozen noisy steps would do to eyes that have just learnt to see costs more than they can gain.
+const eyes = ['vision', 'projector', 'embeddings']
+
 async function trainStage(stage: Stage, preset: Preset, options: Checked): Promise<void> {
   const { out, seed, signal, onProgress, onMetrics } = options
   const from = stage === 'base' ? join(out, 'init') : checkpointOf(out, stage === 'in' ? 'base' : 'in')
@@ -156,7 +159,7 @@ async function trainStage(stage: Stage, preset: Preset, options: Checked): Promi
   else if (stage === 'in') await sft(model, { ...common, ...coldStart(preset.in), data: data('sft') })
   else {
     const { steps, batch, group, lr, maxNewTokens } = preset.rl
-    const freeze = stage === 'rl' ? [] : [stage.slice('rl-'.length)]
+    const freeze = [...eyes, ...(stage === 'rl' ? [] : [stage.slice('rl-'.length)])]
     const policy = { loss: 'gspo', warmupSteps: 5, weightDecay: 0, saveSteps: 50 } as const
     await grpo(model, { ...common, ...policy, steps, batch, group, lr, maxNewTokens, freeze, data: data('grpo') })
   }
