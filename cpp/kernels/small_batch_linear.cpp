@@ -159,6 +159,13 @@ void add_outputs(const PackedRows& x, Matrix w, int64_t outputs, int64_t depth, 
   }
 }
 
+// With AMX at::linear is the faster from 8 rows on (bench/linear on a Sapphire Rapids: 0.5 × its speed at 16 rows, 1.6
+// × at 4).
+int64_t most_rows() {
+  static const int64_t most = __builtin_cpu_supports("amx-bf16") ? 7 : kMostRows;
+  return most;
+}
+
 bool cpu_has_avx512_bf16() {
   static const bool has = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                           __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512bf16");
@@ -166,6 +173,10 @@ bool cpu_has_avx512_bf16() {
 }
 
 #else
+
+int64_t most_rows() {
+  return 0;
+}
 
 bool cpu_has_avx512_bf16() {
   return false;
@@ -177,7 +188,7 @@ bool cpu_has_avx512_bf16() {
 
 bool has_small_batch_linear(const at::Tensor& x, const at::Tensor& w) {
   return x.is_cpu() && x.scalar_type() == at::kBFloat16 && w.scalar_type() == at::kBFloat16 && x.dim() == 2 &&
-         x.size(0) <= kMostRows && w.dim() == 2 && w.stride(1) == 1 &&
+         x.size(0) <= most_rows() && w.dim() == 2 && w.stride(1) == 1 &&
          !(at::GradMode::is_enabled() && (x.requires_grad() || w.requires_grad())) && cpu_has_avx512_bf16();
 }
 

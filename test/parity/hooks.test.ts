@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { type Hook, type Tensor, tensor, type VisionLanguageModel } from '../../src/index.ts'
+import { device } from '../device.ts'
 import { fixture } from '../processor/fixture.ts'
 import { fixtureModels } from './models.ts'
 import { comparison } from './tolerance.ts'
@@ -68,7 +69,7 @@ const asked: Record<string, Attach> = {
     return [model.hookAsync(layer, replace, { positions: [1, 4, 9] })]
   },
   'add-answer': (model) => [
-    model.hookAsync(layer, (x, { step }) => (step === 'decode' ? x.add(vector(x.shape[2]!)) : undefined)),
+    model.hookAsync(layer, (x, { step }) => (step === 'decode' ? x.add(vector(x.shape[2]!).to(device)) : undefined)),
   ],
 }
 
