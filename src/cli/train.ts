@@ -1,4 +1,5 @@
 import { Command } from 'commander'
+import { trainCardCommand } from './train-card.ts'
 import { trainGrpoCommand } from './train-grpo.ts'
 import { trainSftCommand } from './train-sft.ts'
 
@@ -8,4 +9,5 @@ export function trainCommand(): Command {
     .description('train a model, with any of its blocks frozen')
     .addCommand(trainSftCommand())
     .addCommand(trainGrpoCommand())
+    .addCommand(trainCardCommand())
 }

@@ -1,5 +1,6 @@
 export type { TrainingBatch, TrainingRow } from './batch.ts'
 export { conversationRow } from './conversation.ts'
+export { addEvaluation } from './evaluated.ts'
 export { grpo } from './grpo.ts'
 export type { GrpoOptions } from './grpo-options.ts'
 export * as losses from './losses/index.ts'
