@@ -14,7 +14,7 @@ export function diffCommand(): Command {
     .argument('<a>', 'checkpoint directory, or org/name[@revision] on the Hugging Face Hub')
     .argument('<b>', 'the other')
     .addOption(jsonOption())
-    .addHelpText('after', '\nExample:\n  $ frankentorch diff spliced/ IN/')
+    .addHelpText('after', '\nExample:\n  $ frankentorch diff IN/ RL/')
     .action(diff)
 }
 

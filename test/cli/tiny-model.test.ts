@@ -247,7 +247,7 @@ function examples(parent = program()): string[][] {
 }
 
 function split(line: string): string[] {
-  return [...line.matchAll(/"([^"]*)"|(\S+)/g)].map(([, quoted, word]) => quoted ?? word!)
+  return [...line.matchAll(/"([^"]*)"|'([^']*)'|(\S+)/g)].map(([, double, single, word]) => double ?? single ?? word!)
 }
 
 // The world needs no model, and its own tests draw it; a server does not end by itself: test/serve/ starts it. A study and the demo have their own tests.
@@ -255,7 +255,7 @@ test.each(examples().filter(([name]) => !['world', 'serve', 'study', 'demo'].inc
   'the example of the help runs: %s %s',
   async (...words) => {
     const cwd = mkdtempSync(join(scratch, 'example-'))
-    symlinkSync(model, join(cwd, 'Qwen2.5-VL-3B-Instruct'))
+    for (const name of ['Qwen2.5-VL-3B-Instruct', 'base', 'IN', 'RL']) symlinkSync(model, join(cwd, name))
     symlinkSync(swapData(2, ['counting', 'ocr']), join(cwd, 'vision-function'))
     symlinkSync(join(fixtures, 'data/mathvision'), join(cwd, 'MathVision'))
     writeFileSync(join(cwd, 'replies.jsonl'), '{"id": "1", "response": "12"}')
