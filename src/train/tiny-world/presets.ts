@@ -37,13 +37,13 @@ export const presets: Record<PresetName, Preset> = {
     world: { ...world, train: 6000, test: 600, pairs: 20 },
     base: { steps: 700, batch: 32, lr: 2e-3 },
     in: { steps: 250, batch: 32, lr: 1e-3 },
-    rl: { steps: 20, batch: 16, group: 8, lr: 3e-4, maxNewTokens: 40 },
+    rl: { steps: 30, batch: 16, group: 8, lr: 3e-4, maxNewTokens: 40 },
   },
   default: {
     world: { ...world, train: 12000, test: 900, pairs: 50 },
     base: { steps: 2200, batch: 32, lr: 2e-3 },
     in: { steps: 600, batch: 32, lr: 1e-3 },
-    rl: { steps: 60, batch: 16, group: 8, lr: 3e-4, maxNewTokens: 40 },
+    rl: { steps: 100, batch: 16, group: 8, lr: 3e-4, maxNewTokens: 40 },
   },
   thorough: {
     world: { ...world, train: 30000, test: 1500, pairs: 100 },
