@@ -45,6 +45,7 @@ inline std::shared_ptr<Cancellation> to_cancellation(const Napi::Value& value) {
 void define_tensors(Napi::Object exports, Addon& addon);
 void define_models(Napi::Object exports, Addon& addon);
 void define_generation(Napi::Object exports, Addon& addon);
+void define_sweep(Napi::Object exports, Addon& addon);
 void define_images(Napi::Object exports, Addon& addon);
 void define_checkpoint(Napi::Object exports, Addon& addon);
 void define_programs(Napi::Object exports, Addon& addon);

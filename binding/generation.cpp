@@ -4,45 +4,10 @@
 #include "interventions.h"
 #include "loaded_model.h"
 #include "model_arguments.h"
+#include "replies.h"
 
 namespace frankentorch::binding {
 namespace {
-
-struct Reply {
-  std::vector<int64_t> tokens;
-  const char* finish = "aborted";
-};
-
-struct Replies {
-  std::vector<Reply> rows;
-  GenerationTimings timings;
-};
-
-Napi::Object from_timings(Napi::Env env, const GenerationTimings& timings) {
-  Napi::Object result = Napi::Object::New(env);
-  result.Set("visionS", timings.vision_s);
-  result.Set("prefillS", timings.prefill_s);
-  result.Set("decodeS", timings.decode_s);
-  return result;
-}
-
-Napi::Value from_replies(Napi::Env env, const Replies& replies) {
-  Napi::Object result = Napi::Object::New(env);
-  Napi::Array rows = Napi::Array::New(env, replies.rows.size());
-  for (size_t r = 0; r < replies.rows.size(); ++r) {
-    Napi::Object row = Napi::Object::New(env);
-    row.Set("tokenIds", from_ints(env, replies.rows[r].tokens));
-    row.Set("finishReason", replies.rows[r].finish);
-    rows.Set(static_cast<uint32_t>(r), row);
-  }
-  result.Set("rows", rows);
-  result.Set("timings", from_timings(env, replies.timings));
-  return result;
-}
-
-const char* finish_name(Emitted::Finish finish) {
-  return finish == Emitted::Finish::stop ? "stop" : finish == Emitted::Finish::length ? "length" : nullptr;
-}
 
 // (model, inputs, rows: options of each, as many for every prompt, { interventions }, cancellation?, onToken?: (row,
 // token) => void) -> Promise<{ rows, timings }>. Aborted rows keep the tokens they have.
@@ -56,18 +21,15 @@ Napi::Value generate(Addon& addon, const Napi::CallbackInfo& info) {
                    hooks = to_attachments(addon, to_object(info[3], "options").Get("interventions")),
                    on_token](Turn& turn) {
     Generation generation(loaded->model);
-    Replies replies{std::vector<Reply>(options.size()), {}};
+    Replies replies(options.size());
     auto take = [&](const std::vector<Emitted>& emitted) {
-      for (const auto& one : emitted) {
-        Reply& reply = replies.rows[one.row];
-        reply.tokens.push_back(one.token);
-        if (const char* finish = finish_name(one.finish)) reply.finish = finish;
-        if (on_token)
-          engine.post([on_token, row = one.row, token = one.token](Napi::Env env) {
-            on_token->Call(
-                {Napi::Number::New(env, static_cast<double>(row)), Napi::Number::New(env, static_cast<double>(token))});
-          });
-      }
+      replies.take(emitted);
+      if (!on_token) return;
+      for (const auto& one : emitted)
+        engine.post([on_token, row = one.row, token = one.token](Napi::Env env) {
+          on_token->Call(
+              {Napi::Number::New(env, static_cast<double>(row)), Napi::Number::New(env, static_cast<double>(token))});
+        });
     };
     try {
       take(generation.join(inputs, options, hooks, turn));

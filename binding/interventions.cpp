@@ -23,10 +23,10 @@ Value one_of(const std::string& name, const std::array<std::pair<const char*, Va
 std::shared_ptr<Hook> to_swap(const Fields& fields) {
   Swap::Options options;
   options.positions = fields.integers("positions");
-  options.source_positions = fields.integers("sourcePositions");
-  options.resample = fields.flag("resample");
+  options.tokens = swap_tokens(unwrap_tensor(fields.get("source")), fields.integers("sourcePositions"),
+                               static_cast<int64_t>(options.positions.size()), fields.flag("resample"));
   options.append_at_decode = fields.flag("append");
-  return std::make_shared<Swap>(unwrap_tensor(fields.get("source")), std::move(options));
+  return std::make_shared<Swap>(std::move(options));
 }
 
 std::map<int64_t, Positions> to_rows(const Napi::Value& value) {

@@ -86,19 +86,21 @@ Inputs to_inputs(const Napi::Value& value) {
   return inputs;
 }
 
+RowOptions to_row_option(const Napi::Value& value) {
+  const Fields fields(value, "row");
+  RowOptions options;
+  options.max_new_tokens = fields.integer("maxNewTokens");
+  options.stop_ids = fields.integers("stopIds");
+  options.sampling.temperature = fields.number("temperature");
+  options.sampling.top_p = fields.number("topP");
+  options.sampling.top_k = fields.integer("topK");
+  options.sampling.repetition_penalty = fields.number("repetitionPenalty");
+  options.sampling.seed = static_cast<uint64_t>(fields.integer("seed"));
+  return options;
+}
+
 std::vector<RowOptions> to_row_options(const Napi::Value& value) {
-  return to_vector(value, "rows", [](const Napi::Value& row) {
-    const Fields fields(row, "row");
-    RowOptions options;
-    options.max_new_tokens = fields.integer("maxNewTokens");
-    options.stop_ids = fields.integers("stopIds");
-    options.sampling.temperature = fields.number("temperature");
-    options.sampling.top_p = fields.number("topP");
-    options.sampling.top_k = fields.integer("topK");
-    options.sampling.repetition_penalty = fields.number("repetitionPenalty");
-    options.sampling.seed = static_cast<uint64_t>(fields.integer("seed"));
-    return options;
-  });
+  return to_vector(value, "rows", to_row_option);
 }
 
 }  // namespace frankentorch::binding

@@ -30,6 +30,7 @@ Config to_config(const Napi::Value& value);
 std::vector<FileSource> to_files(const Napi::Value& value);
 std::vector<ParameterSource> to_parameters(const Napi::Value& value);
 Inputs to_inputs(const Napi::Value& value);
+RowOptions to_row_option(const Napi::Value& value);
 std::vector<RowOptions> to_row_options(const Napi::Value& value);
 
 }  // namespace frankentorch::binding

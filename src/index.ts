@@ -48,6 +48,7 @@ export {
   type ForwardOutput,
   type LoadOptions,
   type PointInfo,
+  type Prefilled,
   VisionLanguageModel,
 } from './model/model.ts'
 export type { ParameterInfo } from './model/parameters.ts'
@@ -60,6 +61,7 @@ export { type ResizeLimits, smartResize } from './model/processor/smart-resize.t
 export { processVisionInfo, type VisionInfo } from './model/processor/vision-info.ts'
 export type { Edit, EditOptions, GraftOptions, SaveOptions } from './model/surgery.ts'
 export type { SwapIntervention } from './model/swap.ts'
+export type { SweepOptions } from './model/sweep.ts'
 export * as probe from './probe/index.ts'
 export { isSplice, parseRecipe, parseSplice, type Recipe, type RecipeObject } from './recipe/index.ts'
 export { type ReportOptions, type ReportResult, report } from './report/index.ts'

@@ -149,6 +149,32 @@ export interface NativeRowOptions {
   seed: number
 }
 
+/** Where a row of a sweep parts from the prompt as the model reads it; `layer` is the number of layers where it does not. */
+export interface NativeSweepRow {
+  options: NativeRowOptions
+  layer: number
+  token: number
+  swap?: { source: number; layers: readonly number[]; keys: boolean; values: boolean; recurs: boolean }
+}
+
+/** Keys and values by layer over the whole source prompt; undefined for layers that no row swaps. */
+export interface NativeSwapSource {
+  keys: readonly (TensorHandle | undefined)[]
+  values: readonly (TensorHandle | undefined)[]
+  positions: readonly number[]
+  resample: boolean
+}
+
+export interface NativeSweep {
+  /** Positions of the image tokens of the prompt. */
+  image: readonly number[]
+  sources: readonly NativeSwapSource[]
+  rows: readonly NativeSweepRow[]
+  interventions: readonly NativeIntervention[]
+  /** 0 sets no bound. */
+  maxBytes: number
+}
+
 export interface NativeForwardRow {
   logits: NativeTensor
   positionIds: NativeTensor
@@ -296,6 +322,19 @@ export interface Native {
     options: { interventions: readonly NativeIntervention[] },
     cancellation?: CancellationHandle,
     onToken?: (row: number, token: number) => void,
+  ): Promise<NativeReplies>
+  /** Keys and values of a prompt of one row, by layer: [1, kv_heads, tokens, head_dim]. */
+  prefill(
+    model: ModelHandle,
+    inputs: NativeInputs,
+    interventions: readonly NativeIntervention[],
+    cancellation?: CancellationHandle,
+  ): Promise<{ keys: NativeTensor[]; values: NativeTensor[] }>
+  sweep(
+    model: ModelHandle,
+    inputs: NativeInputs,
+    sweep: NativeSweep,
+    cancellation?: CancellationHandle,
   ): Promise<NativeReplies>
   createBatch(model: ModelHandle): BatchHandle
   batchJoin(

@@ -41,6 +41,12 @@ struct Batch {
     return packed.narrow(0, group.offset, group.packed_tokens())
         .unflatten(0, {static_cast<int64_t>(group.rows.size()), group.tokens});
   }
+
+  // The batch of each row's last token, without rotary angles: for logits, which only need those.
+  Batch last_tokens() const;
+
+  // What belongs to those tokens: [tokens, ...] -> [rows of all groups, ...]
+  at::Tensor last_of(const at::Tensor& packed) const;
 };
 
 }  // namespace frankentorch

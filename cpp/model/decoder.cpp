@@ -74,20 +74,30 @@ at::Tensor Decoder::embed(const at::Tensor& ids, const Points& at) const {
                                  learns ? at::embedding(embed_tokens_, ids) : take_rows(embed_tokens_, ids));
 }
 
+at::Tensor Decoder::layer(int64_t index, at::Tensor x, Batch& batch, Turn& turn, const Points& root) const {
+  turn.pause();
+  return root.in("language_model").in(".layers", index).through("", x, [&](const at::Tensor& x, const Points& at) {
+    return layers_[index].forward(x, batch, at);
+  });
+}
+
+at::Tensor Decoder::final_norm(at::Tensor x, const Points& root) const {
+  return root.in("language_model").through(".norm", std::move(x), [&](const at::Tensor& x, const Points&) {
+    return rms_norm(x, norm_, eps_);
+  });
+}
+
 at::Tensor Decoder::forward(at::Tensor x, Batch& batch, Turn& turn, const Points& root) const {
-  const Points at = root.in("language_model");
   for (size_t i = 0; i < layers_.size(); ++i) {
-    turn.pause();
-    if (static_cast<int64_t>(i) >= batch.recompute_from) {
-      x = recomputed(x,
-                     [&layer = layers_[i], &batch](const at::Tensor& x) { return layer.forward(x, batch, Points()); });
+    const auto index = static_cast<int64_t>(i);
+    if (index < batch.recompute_from) {
+      x = layer(index, std::move(x), batch, turn, root);
       continue;
     }
-    x = at.in(".layers", static_cast<int64_t>(i)).through("", x, [&](const at::Tensor& x, const Points& at) {
-      return layers_[i].forward(x, batch, at);
-    });
+    turn.pause();
+    x = recomputed(x, [&layer = layers_[i], &batch](const at::Tensor& x) { return layer.forward(x, batch, Points()); });
   }
-  return at.through(".norm", x, [&](const at::Tensor& x, const Points&) { return rms_norm(x, norm_, eps_); });
+  return final_norm(std::move(x), root);
 }
 
 }  // namespace frankentorch

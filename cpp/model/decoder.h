@@ -39,6 +39,10 @@ class Decoder {
   // x: [tokens, hidden] packed -> the same after the final norm
   at::Tensor forward(at::Tensor x, Batch& batch, Turn& turn, const Points& at) const;
 
+  // The steps of that, one by one.
+  at::Tensor layer(int64_t index, at::Tensor x, Batch& batch, Turn& turn, const Points& at) const;
+  at::Tensor final_norm(at::Tensor x, const Points& at) const;
+
  private:
   double eps_;
   const at::Tensor &embed_tokens_, &norm_;

@@ -1,48 +1,11 @@
 #include "model/generation.h"
 
 #include <algorithm>
-#include <chrono>
 
 #include "runtime/failure.h"
+#include "runtime/stopwatch.h"
 
 namespace frankentorch {
-namespace {
-
-// Adds the time until it goes out of scope.
-class Stopwatch {
- public:
-  explicit Stopwatch(double& seconds) : seconds_(seconds), start_(std::chrono::steady_clock::now()) {}
-  ~Stopwatch() { seconds_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count(); }
-
- private:
-  double& seconds_;
-  std::chrono::steady_clock::time_point start_;
-};
-
-// The batch of each row's last token, for logits that only need those.
-Batch last_tokens(const Batch& batch) {
-  Batch last;
-  int64_t offset = 0;
-  for (const auto& group : batch.groups) {
-    Group one = group;
-    one.first_token = group.first_token + group.tokens - 1;
-    one.tokens = 1;
-    one.offset = offset;
-    offset += one.packed_tokens();
-    last.groups.push_back(std::move(one));
-  }
-  return last;
-}
-
-// [tokens, hidden] -> [rows of all groups, hidden]
-at::Tensor select_last(const at::Tensor& hidden, const Batch& batch) {
-  std::vector<at::Tensor> last;
-  for (const auto& group : batch.groups) last.push_back(Batch::rows_of(group, hidden).select(1, group.tokens - 1));
-  return at::cat(last);
-}
-
-}  // namespace
-
 std::vector<Emitted> Generation::join(const Inputs& inputs, const std::vector<RowOptions>& options,
                                       const std::vector<Attachment>& hooks, Turn& turn) {
   const auto replies = static_cast<int64_t>(options.size()), prompts = static_cast<int64_t>(inputs.input_ids.size());
@@ -67,13 +30,12 @@ std::vector<Emitted> Generation::prefill(const Inputs& inputs, const std::vector
   std::vector<RunningGroup> joined;
   for (auto& group : packed.batch.groups) {
     RunningGroup running;
-    const int64_t room = model_.config().max_position_embeddings - group.tokens;
     int64_t longest = 0;
     for (const int64_t first : group.rows) {
       const int64_t prompt = packed.input_of(first);
       for (int64_t id = first; id < first + packed.rows_each; ++id) {
         RowOptions row = options[id - joining.first];
-        row.max_new_tokens = std::min(row.max_new_tokens, std::max<int64_t>(room, 1));
+        row.max_new_tokens = std::min(row.max_new_tokens, model_.room_after(group.tokens));
         longest = std::max(longest, row.max_new_tokens);
         running.rows.push_back(
             {id, row, Sampler(row.sampling, inputs.input_ids[prompt]), packed.rows[prompt].next_position});
@@ -97,8 +59,8 @@ std::vector<Emitted> Generation::prefill(const Inputs& inputs, const std::vector
   {
     Stopwatch watch(timings_.prefill_s);
     const at::Tensor hidden = model_.decode(std::move(x), packed.batch, turn, &hooks_);
-    logits =
-        model_.logits(select_last(hidden, packed.batch), last_tokens(packed.batch), &hooks_);  // [rows, vocabulary]
+    const Batch last = packed.batch.last_tokens();
+    logits = model_.logits(packed.batch.last_of(hidden), last, &hooks_);  // [rows, vocabulary]
   }
 
   std::vector<Emitted> emitted;
@@ -110,6 +72,27 @@ std::vector<Emitted> Generation::prefill(const Inputs& inputs, const std::vector
     offset += prompts;
     groups_.push_back(std::move(group));
   }
+  drop_empty_groups();
+  std::ranges::sort(emitted, {}, &Emitted::row);
+  return emitted;
+}
+
+std::vector<Emitted> Generation::join(PrefilledRows prefilled, const std::vector<RowOptions>& options,
+                                      const std::vector<Attachment>& hooks) {
+  RunningGroup group;
+  group.joined = {prefilled.rows.first, prefilled.rows.end};
+  for (const auto& hook : hooks) hooks_.attach(hook, group.joined);
+  next_row_ = std::max(next_row_, prefilled.rows.end);
+  for (const int64_t id : prefilled.order) {
+    RowOptions row = options[id - prefilled.rows.first];
+    row.max_new_tokens = std::min(row.max_new_tokens, model_.room_after(prefilled.prompt.size()));
+    group.rows.push_back({id, row, Sampler(row.sampling, prefilled.prompt), prefilled.next_position});
+  }
+  group.cache = std::move(prefilled.cache);
+  group.cached_tokens = static_cast<int64_t>(prefilled.prompt.size());
+  std::vector<Emitted> emitted;
+  sample(group, prefilled.logits, emitted);
+  groups_.push_back(std::move(group));
   drop_empty_groups();
   std::ranges::sort(emitted, {}, &Emitted::row);
   return emitted;

@@ -28,6 +28,16 @@ struct GenerationTimings {
   double decode_s = 0;
 };
 
+// Rows that have read the same prompt, each with its own cache of it: what a sweep hands over for decoding.
+struct PrefilledRows {
+  RowRange rows;               // their numbers
+  std::vector<int64_t> order;  // those of the rows of cache and logits
+  std::unique_ptr<KvCache> cache;
+  at::Tensor logits;  // [rows, vocabulary] of the prompt's last token
+  std::vector<int64_t> prompt;
+  int64_t next_position = 0;  // rotary position of the first new token
+};
+
 // A running batch of replies: rows join with their prompts, every step gives each of them one token, and rows leave
 // when they finish.
 class Generation {
@@ -40,6 +50,10 @@ class Generation {
   // number of its first row. When it throws, no row has joined.
   std::vector<Emitted> join(const Inputs& inputs, const std::vector<RowOptions>& options,
                             const std::vector<Attachment>& hooks, Turn& turn);
+
+  // Rows prefilled elsewhere join under the numbers they have; `options` are in the order of the numbers.
+  std::vector<Emitted> join(PrefilledRows prefilled, const std::vector<RowOptions>& options,
+                            const std::vector<Attachment>& hooks);
 
   // One more token for every row that has not finished. When it throws, all rows are lost: their caches may be half
   // written.
@@ -64,9 +78,9 @@ class Generation {
   struct RunningGroup {  // rows of one cache: equal prompt lengths, joined together
     std::vector<Row> rows;
     std::unique_ptr<KvCache> cache;
-    int64_t cached_tokens;
-    int64_t expected_tokens;  // of the longest reply
-    RowRange joined;          // the numbers of all rows that joined with these, for their hooks
+    int64_t cached_tokens = 0;
+    int64_t expected_tokens = 0;  // of the longest reply
+    RowRange joined;              // the numbers of all rows that joined with these, for their hooks
 
     // Drops all rows but these, given by their places here.
     void keep(const std::vector<int64_t>& kept);

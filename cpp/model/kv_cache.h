@@ -58,6 +58,8 @@ class KvCache {
   // Shared parts stand before what is appended, in the order in which they are given.
   void share(int64_t layer, SharedPart part) { layers_[layer].shared.push_back(std::move(part)); }
 
+  bool holds(int64_t layer) const { return layers_[layer].k.defined(); }
+
   // What was appended in this layer: [rows, kv_heads, tokens, head_dim].
   std::pair<at::Tensor, at::Tensor> appended(int64_t layer) const;
 

@@ -85,6 +85,16 @@ at::Tensor Qwen2_5_VL::decode(at::Tensor x, Batch& batch, Turn& turn, Observer* 
   return decoder_.forward(std::move(x), batch, turn, Points(observer));
 }
 
+at::Tensor Qwen2_5_VL::decoder_layer(int64_t index, at::Tensor x, Batch& batch, Turn& turn, Observer* observer) const {
+  if (observer) observer->enter(batch, Observer::Stage::tokens);
+  return decoder_.layer(index, std::move(x), batch, turn, Points(observer));
+}
+
+at::Tensor Qwen2_5_VL::final_norm(at::Tensor x, const Batch& batch, Observer* observer) const {
+  if (observer) observer->enter(batch, Observer::Stage::tokens);
+  return decoder_.final_norm(std::move(x), Points(observer));
+}
+
 at::Tensor Qwen2_5_VL::logits(const at::Tensor& hidden, const Batch& batch, Observer* observer) const {
   if (observer) observer->enter(batch, Observer::Stage::tokens);
   return Points(observer).through("lm_head", hidden, [&](const at::Tensor& hidden, const Points&) {

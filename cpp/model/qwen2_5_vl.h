@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <vector>
@@ -58,8 +59,15 @@ class Qwen2_5_VL {
   // The decoder over packed embeddings, after the final norm: [tokens, hidden].
   at::Tensor decode(at::Tensor x, Batch& batch, Turn& turn, Observer* observer = nullptr) const;
 
+  // The steps of that, one by one.
+  at::Tensor decoder_layer(int64_t index, at::Tensor x, Batch& batch, Turn& turn, Observer* observer = nullptr) const;
+  at::Tensor final_norm(at::Tensor x, const Batch& batch, Observer* observer = nullptr) const;
+
   // [tokens, hidden] -> [tokens, vocabulary]. `batch` says whose tokens these are.
   at::Tensor logits(const at::Tensor& hidden, const Batch& batch, Observer* observer = nullptr) const;
+
+  // Tokens that may follow as many; at least one.
+  int64_t room_after(int64_t tokens) const { return std::max<int64_t>(config_.max_position_embeddings - tokens, 1); }
 
   CosSin rotary(const at::Tensor& position_ids) const {
     return multimodal_rotary(config_, position_ids.to(device()), dtype());

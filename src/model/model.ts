@@ -31,6 +31,8 @@ import { createProcessor, type Processor } from './processor/processor.ts'
 import { type PointInfo, resolveInterventions } from './resolve-interventions.ts'
 import { selectParameters, selectPoints } from './selectors.ts'
 import { type Edit, type EditOptions, type GraftOptions, type SaveOptions, Surgery } from './surgery.ts'
+import { type SwapIntervention, swapPoint } from './swap.ts'
+import { planSweep, SweepOptions } from './sweep.ts'
 import { TokenQueue } from './token-queue.ts'
 
 const LoadOptions = z.strictObject({
@@ -70,6 +72,9 @@ export interface ForwardOutput {
 }
 
 export type { PointInfo }
+
+/** Keys and values of a prompt: the source of a swap. */
+export type Prefilled = SwapIntervention['source'] & Disposable
 
 /**
  * A Qwen2.5-VL (or Qwen2) checkpoint in the engine. All its work runs on one native thread, in the order of the calls; JavaScript only
@@ -366,6 +371,66 @@ export class VisionLanguageModel implements AsyncDisposable {
   /** For the layers above, which train it; not part of the public API. Throws `ERR_DISPOSED`. */
   get handle(): ModelHandle {
     return this.#live()
+  }
+
+  /**
+   * The keys (after rotary) and values of every decoder layer over a prompt of one row, as a swap takes them from its source. They are the
+   * caller's to dispose; the inputs stay whose they are.
+   */
+  async prefill(inputs: Inputs, { signal }: { signal?: AbortSignal } = {}): Promise<Prefilled> {
+    const handle = this.#live()
+    if (inputs.inputIds?.length !== 1) throw expected('one row', 'inputs', inputs.inputIds)
+    const checked = nativeInputs(this.config, inputs)
+    const attached = this.#attachments([], inputs, 0)
+    const { keys, values } = await abortable(signal, (cancellation) =>
+      native().prefill(handle, checked, attached, cancellation),
+    )
+    const named = (tensor: 'key' | 'value', layers: readonly NativeTensor[]) =>
+      layers.map((value, layer) => [swapPoint(layer, tensor), new Tensor(value)] as const)
+    const keysValues = Object.fromEntries([...named('key', keys), ...named('value', values)])
+    const release = () => {
+      for (const tensor of Object.values(keysValues)) tensor.dispose()
+    }
+    return { inputs, keysValues, [Symbol.dispose]: release }
+  }
+
+  /**
+   * The replies to one conversation under each configuration, a list of interventions; `[]` is the model as it is. The images are encoded and the
+   * prompt is read once; rows part from it where their interventions begin, and decode together (docs/sweeps.md). Replies are those of `generate` with
+   * the same interventions, up to near-ties of rounding; timings are those of all of them. Rejects with `ERR_ABORTED` when aborted.
+   */
+  async sweep(
+    prompt: readonly Message[] | Inputs,
+    configurations: readonly (readonly Intervention[])[],
+    options: SweepOptions = {},
+  ): Promise<Reply[]> {
+    const { maxMemory = 0, ...checked } = check(SweepOptions, options)
+    const generation = { ...check(GenerateOptions, checked), signal: checked.signal }
+    return this.#withInputs(prompt, checked.signal, async (inputs) => {
+      if (inputs.inputIds?.length !== 1) throw expected('one row', 'inputs', inputs.inputIds)
+      const handle = this.#live()
+      const native_ = nativeInputs(this.config, inputs)
+      const [row] = rowOptions(generation, this.generationConfig, 1)
+      const context = { config: this.config, points: this.#points, dtype: this.dtype, newTokens: checked.maxNewTokens }
+      // What is attached to the model acts on the prompt itself, which rows then cannot share.
+      const shared = this.#hooks.list().length === 0
+      const plan = planSweep(shared ? configurations : [], inputs, row!, context, maxMemory)
+      const { sweep, configurations: swept } = plan
+      const alone = shared ? plan.alone : configurations.map((_, place) => place)
+      const replies: Reply[] = []
+      const keep = (places: readonly number[], found: NativeReplies) => {
+        for (const [i, reply] of this.#replies(inputs, found).entries()) replies[places[i]!] = reply
+      }
+      if (swept.length > 0)
+        keep(
+          swept,
+          await abortable(checked.signal, (cancellation) => native().sweep(handle, native_, sweep, cancellation)),
+        )
+      for (const place of alone)
+        keep([place], await this.#generate(inputs, { ...generation, interventions: configurations[place]! }))
+      if (replies.some(({ finishReason }) => finishReason === 'aborted')) throw aborted(0, checked.signal)
+      return replies
+    })
   }
 
   /** How the vision tower reorders merge cells into windows: the cell at each place, and patch counts up to each window's end. */

@@ -18,6 +18,8 @@ export interface SwapIntervention {
   positions: 'image'
   /** `all` also appends the source's image tokens to the cache at every decoding step, as the published code does. */
   steps: 'prefill' | 'all'
+  /** Keys and values, or only one of them. Default both. */
+  tensors?: 'kv' | 'k' | 'v'
   /** When the numbers of image tokens differ: resample linearly along tokens, or `ERR_GRID_MISMATCH`. Default false. */
   resample?: boolean
   /** The other prompt and its captured `….self_attn.key` and `….self_attn.value`, [1, kv_heads, tokens, head_dim]. */
@@ -29,6 +31,7 @@ export const SwapForm = z.strictObject({
   point: z.string(),
   positions: z.literal('image'),
   steps: z.enum(['prefill', 'all']),
+  tensors: z.enum(['kv', 'k', 'v']).optional(),
   resample: z.boolean().optional(),
   source: z.strictObject({
     inputs: z.custom<Inputs>(
@@ -39,43 +42,81 @@ export const SwapForm = z.strictObject({
   }),
 })
 
-/** A swap as the engine attaches it: keys and values of every layer, positions resolved for this prompt. */
-export function resolveSwap(
+/** A swap with its layers and positions found for this prompt. */
+export interface LocatedSwap {
+  /** Ascending. */
+  layers: number[]
+  /** Image tokens of the prompt and of the source. */
+  positions: number[]
+  sourcePositions: number[]
+  tensors: readonly ('key' | 'value')[]
+}
+
+/** Throws for layers, positions and captured tensors that do not fit: `ERR_UNKNOWN_POINT`, `ERR_SHAPE_MISMATCH`, `ERR_INVALID_ARGUMENT`. */
+export function locateSwap(
   swap: SwapIntervention,
   inputs: Inputs,
   { config, points }: { config: ModelConfig; points: readonly string[] },
-): NativeSwap[] {
+): LocatedSwap {
   const positions = imagePositions(config, onlyRow(inputs, 'inputs'))
   const sourceIds = onlyRow(swap.source.inputs, 'source.inputs')
-  const sourcePositions = imagePositions(config, sourceIds)
-  const layers = selectPoints([swap.point], { names: points, numHiddenLayers: config.numHiddenLayers })
-  return layers.flatMap((layer) =>
-    ['key', 'value'].map((tensor) => {
-      const point = `${layer}.self_attn.${tensor}`
+  const tensors = { kv: ['key', 'value'], k: ['key'], v: ['value'] } as const
+  const located: LocatedSwap = {
+    layers: [],
+    positions,
+    sourcePositions: imagePositions(config, sourceIds),
+    tensors: tensors[swap.tensors ?? 'kv'],
+  }
+  if (swap.steps === 'all' && located.tensors.length < 2)
+    throw error(
+      'ERR_INVALID_ARGUMENT',
+      "Expected keys and values for a swap with steps 'all', which appends both, but received one of them",
+    )
+  const shape = [1, config.numKeyValueHeads, sourceIds.length, config.headDim]
+  for (const layer of selectPoints([swap.point], { names: points, numHiddenLayers: config.numHiddenLayers })) {
+    const index = /^language_model\.layers\.(\d+)$/.exec(layer)?.[1]
+    if (index === undefined)
+      throw error(
+        'ERR_UNKNOWN_POINT',
+        `Expected decoder layers for point of a swap but '${swap.point}' selects ${layer}`,
+      )
+    located.layers.push(Number(index))
+    for (const tensor of located.tensors) {
+      const point = swapPoint(Number(index), tensor)
       const source = swap.source.keysValues[point]
-      if (!points.includes(point))
-        throw error(
-          'ERR_UNKNOWN_POINT',
-          `Expected decoder layers for point of a swap but '${swap.point}' selects ${layer}`,
-        )
       if (!source)
         throw error(
           'ERR_INVALID_ARGUMENT',
           `Expected a captured ${point} in source.keysValues of a swap but received none`,
         )
-      const shape = [1, config.numKeyValueHeads, sourceIds.length, config.headDim]
       if (String(source.shape) !== String(shape))
         throw expected(`shape [${shape.join(', ')}]`, `${point} of a swap's source`, source.shape, 'ERR_SHAPE_MISMATCH')
-      return {
-        kind: 'swap',
-        point,
-        source: source.handle,
-        positions,
-        sourcePositions,
-        resample: swap.resample ?? false,
-        append: swap.steps === 'all',
-      }
-    }),
+    }
+  }
+  return located
+}
+
+export function swapPoint(layer: number, tensor: 'key' | 'value'): string {
+  return `language_model.layers.${layer}.self_attn.${tensor}`
+}
+
+/** A swap as the engine attaches it: one for keys and one for values of every layer. */
+export function resolveSwap(
+  swap: SwapIntervention,
+  inputs: Inputs,
+  context: { config: ModelConfig; points: readonly string[] },
+): NativeSwap[] {
+  const { layers, positions, sourcePositions, tensors } = locateSwap(swap, inputs, context)
+  return layers.flatMap((layer) =>
+    tensors.map((tensor) => ({
+      kind: 'swap',
+      point: swapPoint(layer, tensor),
+      source: swap.source.keysValues[swapPoint(layer, tensor)]!.handle,
+      positions,
+      sourcePositions,
+      resample: swap.resample ?? false,
+      append: swap.steps === 'all',
+    })),
   )
 }
 
