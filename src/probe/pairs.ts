@@ -122,7 +122,8 @@ export async function hashPairs(pairs: readonly (VisionPair | InvalidPair)[]): P
   return hashJson(hashed)
 }
 
-async function hashImage(image: ImageSource): Promise<string> {
+/** SHA-256 of an image as it was given. */
+export async function hashImage(image: ImageSource): Promise<string> {
   if (image instanceof Uint8Array) return hashBytes(image)
   if (typeof image === 'object' && 'channels' in image) return hashJson({ ...image, data: hashBytes(image.data) })
   const path = String(image).startsWith('file:') ? new URL(image) : image

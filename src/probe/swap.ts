@@ -1,21 +1,10 @@
+import { z } from 'zod'
 import { error } from '../errors.ts'
 import { disposeInputs, type Inputs } from '../model/inputs.ts'
 import type { VisionLanguageModel } from '../model/model.ts'
 import type { ImageSource } from '../model/processor/image-source.ts'
 import type { Content } from '../model/processor/messages.ts'
 import type { SwapIntervention } from '../model/swap.ts'
-
-/** What a swap takes from the source image: keys after rotary and values of every decoder layer, over the whole prompt. */
-export type SwapSource = SwapIntervention['source'] & Disposable
-
-export interface SwapOptions {
-  maxNewTokens: number
-  /** Append the source's keys and values once more at every decoding step, as the published code does. */
-  compat: boolean
-  /** Images with different token grids: an error, or the source's tokens resampled along the token axis to the target's number. */
-  mismatch: 'throw' | 'resample'
-  signal?: AbortSignal
-}
 
 /** The prompt of the vision probe: chat template, image before the text, the question as it stands. Dispose it. */
 export async function imagePrompt(
@@ -31,51 +20,40 @@ export async function imagePrompt(
   return { inputs, [Symbol.dispose]: () => disposeInputs(inputs) }
 }
 
-/** One forward pass over the source. The result owns its tensors: dispose it. */
-export async function readSource(
-  model: VisionLanguageModel,
-  inputs: Inputs,
-  signal?: AbortSignal,
-): Promise<SwapSource> {
-  const capture = ['key', 'value'].map((tensor) => `language_model.layers.*.self_attn.${tensor}`)
-  const { logits, positionIds, captured } = await model.forward(inputs, { capture, signal })
-  const tensors = [logits, positionIds, ...Object.values(captured)]
+/** Which layers each answer of a sweep has swapped: from each layer on, each alone, or windows of so many from each. */
+export const SwapMode = z
+  .custom<'from' | 'only' | `window:${number}`>(
+    (value) => typeof value === 'string' && /^(?:from|only|window:[1-9]\d*)$/.test(value),
+    "'from', 'only' or 'window:k'",
+  )
+  .default('from')
+
+/** First layer and the one after the last. */
+export type Stretch = readonly [number, number]
+
+/** The stretches that begin at `layers`, of a decoder of `count`; a window that would not fit has none. */
+export function stretches(mode: z.output<typeof SwapMode>, layers: readonly number[], count: number): Stretch[] {
+  const width = mode === 'only' ? 1 : mode === 'from' ? undefined : Number(mode.slice('window:'.length))
+  return layers
+    .map((first): Stretch => [first, width === undefined ? count : first + width])
+    .filter(([, end]) => end <= count)
+}
+
+/** The swap of the image's keys and values in some layers. */
+export function swapIn(
+  [first, end]: Stretch,
+  source: SwapIntervention['source'],
+  { tensors, compat, mismatch }: { tensors: 'kv' | 'k' | 'v'; compat: boolean; mismatch: 'throw' | 'resample' },
+): SwapIntervention {
   return {
-    inputs,
-    keysValues: captured,
-    [Symbol.dispose]: () => {
-      for (const tensor of tensors) tensor.dispose()
-    },
-  }
-}
-
-/** Greedy answer to `inputs` without a swap. */
-export async function answer(model: VisionLanguageModel, inputs: Inputs, options: SwapOptions): Promise<string> {
-  const { maxNewTokens, signal } = options
-  return (await model.generate(inputs, { maxNewTokens, temperature: 0, signal })).text
-}
-
-/**
- * Greedy answer to `inputs` when every decoder layer from `layer` on has the source's keys and values at the image positions.
- * Throws `ERR_GRID_MISMATCH` for unequal grids under `mismatch: 'throw'`.
- */
-export async function swappedAnswer(
-  model: VisionLanguageModel,
-  inputs: Inputs,
-  source: SwapSource,
-  layer: number,
-  { maxNewTokens, compat, mismatch, signal }: SwapOptions,
-): Promise<string> {
-  const swap: SwapIntervention = {
     kind: 'swap',
-    point: `language_model.layers[${layer}:]`,
+    point: `language_model.layers[${first}:${end}]`,
     positions: 'image',
     steps: compat ? 'all' : 'prefill',
+    tensors,
     resample: mismatch === 'resample',
     source,
   }
-  const reply = await model.generate(inputs, { maxNewTokens, temperature: 0, interventions: [swap], signal })
-  return reply.text
 }
 
 /** Throws `ERR_GRID_MISMATCH` when the images of two prompts are cut into different grids of patches. */

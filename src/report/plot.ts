@@ -3,7 +3,8 @@ import type { TopLevelSpec } from 'vega-lite'
 /** One line of a chart. A null is a gap: no data, not zero. */
 export interface Series {
   name: string
-  points: { x: number; y: number | null }[]
+  /** `low` and `high` bound an interval around the line. */
+  points: { x: number; y: number | null; low?: number; high?: number }[]
 }
 
 export interface LineChart {
@@ -26,7 +27,7 @@ export interface LineChart {
 const colours = ['#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9', '#000000']
 const shapes = ['circle', 'square', 'triangle-up', 'diamond', 'cross', 'triangle-down', 'stroke']
 
-const theme = {
+export const theme = {
   background: 'white',
   font: 'DejaVu Sans, Helvetica, Arial, sans-serif',
   padding: 16,
@@ -60,33 +61,48 @@ export function lineChart({
   const values = series.flatMap(({ name, points }) => points.map((point) => ({ series: name, ...point })))
   const positions = [...new Set(values.map((value) => value.x))].sort((a, b) => a - b)
   const scale = (range: string[]) => ({ domain: names, range: names.map((_, index) => range[index % range.length]!) })
+  const yScale = domain ? { domain, clamp: true } : { zero: false }
+  const across = {
+    field: 'x',
+    type: 'quantitative',
+    title: x,
+    scale: { nice: false, zero: false, padding: 12 },
+    axis: { values: ticks(positions), format: 'd', grid: false },
+  } as const
+  const color = { field: 'series', type: 'nominal', scale: scale(colours), title: legend } as const
+  const intervals = {
+    transform: [{ filter: 'isValid(datum.low) && isValid(datum.high)' }],
+    mark: { type: 'area', opacity: 0.15 },
+    encoding: {
+      x: across,
+      y: { field: 'low', type: 'quantitative', title: y, scale: yScale },
+      y2: { field: 'high' },
+      color,
+    },
+  } as const
   const lines = {
     mark: { type: 'line', strokeWidth: 2.5, point: { filled: true, size: 60 }, invalid: 'break-paths-show-domains' },
     encoding: {
-      x: {
-        field: 'x',
-        type: 'quantitative',
-        title: x,
-        scale: { nice: false, zero: false, padding: 12 },
-        axis: { values: ticks(positions), format: 'd', grid: false },
-      },
+      x: across,
       y: {
         field: 'y',
         type: 'quantitative',
         title: y,
-        scale: domain ? { domain, clamp: true } : { zero: false },
+        scale: yScale,
         axis: { tickCount: 6, ...(format === undefined ? {} : { format }) },
       },
-      color: { field: 'series', type: 'nominal', scale: scale(colours), title: legend },
+      color,
       shape: { field: 'series', type: 'nominal', scale: scale(shapes), title: legend },
     },
   } as const
+  const bounded = values.some(({ low }) => low !== undefined)
+  const below = [...(bands.length > 0 ? shaded(bands) : []), ...(bounded ? [intervals] : [])]
   return {
     width: 640,
     height: 340,
     title: subtitle === undefined ? { text: title } : { text: title, subtitle },
     data: { values },
-    ...(bands.length > 0 ? { layer: [...shaded(bands), lines] } : lines),
+    ...(below.length > 0 ? { layer: [...below, lines] } : lines),
     config: theme as TopLevelSpec['config'],
   }
 }

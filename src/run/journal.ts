@@ -5,7 +5,7 @@ import { error } from '../errors.ts'
 import { LineFile } from './files.ts'
 import { parseLines } from './records.ts'
 
-const SampleEntry = z.strictObject({
+export const SampleEntry = z.strictObject({
   file: z.string(),
   sample: z.string(),
   failed: z.boolean(),
