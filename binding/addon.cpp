@@ -66,6 +66,7 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   define_models(exports, *addon);
   define_generation(exports, *addon);
   define_sweep(exports, *addon);
+  define_attention(exports, *addon);
   define_images(exports, *addon);
   define_checkpoint(exports, *addon);
   define_programs(exports, *addon);

@@ -46,6 +46,7 @@ void define_tensors(Napi::Object exports, Addon& addon);
 void define_models(Napi::Object exports, Addon& addon);
 void define_generation(Napi::Object exports, Addon& addon);
 void define_sweep(Napi::Object exports, Addon& addon);
+void define_attention(Napi::Object exports, Addon& addon);
 void define_images(Napi::Object exports, Addon& addon);
 void define_checkpoint(Napi::Object exports, Addon& addon);
 void define_programs(Napi::Object exports, Addon& addon);

@@ -336,6 +336,13 @@ export interface Native {
     sweep: NativeSweep,
     cancellation?: CancellationHandle,
   ): Promise<NativeReplies>
+  /** Mean attention of groups of query tokens to the keys, by layer, group and head. */
+  attentionMass(
+    model: ModelHandle,
+    inputs: NativeInputs,
+    options: { queries: readonly (readonly number[])[]; keys: readonly number[] },
+    cancellation?: CancellationHandle,
+  ): Promise<number[][][]>
   createBatch(model: ModelHandle): BatchHandle
   batchJoin(
     batch: BatchHandle,

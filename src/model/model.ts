@@ -433,6 +433,33 @@ export class VisionLanguageModel implements AsyncDisposable {
     })
   }
 
+  /**
+   * How much of its attention each group of tokens gives to the `keys`: the probabilities summed over the keys and averaged over the tokens of the
+   * group, by layer, group and head. A pass over inputs of one row that holds the probabilities of one layer at a time. Groups must not be empty.
+   */
+  async attentionMass(
+    inputs: Inputs,
+    {
+      queries,
+      keys,
+      signal,
+    }: { queries: readonly (readonly number[])[]; keys: readonly number[]; signal?: AbortSignal },
+  ): Promise<number[][][]> {
+    const handle = this.#live()
+    if (inputs.inputIds?.length !== 1) throw expected('one row', 'inputs', inputs.inputIds)
+    const Positions = z
+      .array(
+        z
+          .int()
+          .min(0)
+          .max(inputs.inputIds[0]!.length - 1),
+      )
+      .min(1)
+    const places = { queries: check(z.array(Positions), queries, 'queries'), keys: check(Positions, keys, 'keys') }
+    const checked = nativeInputs(this.config, inputs)
+    return abortable(signal, (cancellation) => native().attentionMass(handle, checked, places, cancellation))
+  }
+
   /** How the vision tower reorders merge cells into windows: the cell at each place, and patch counts up to each window's end. */
   visionLayout(gridThw: readonly (readonly number[])[]): { windowIndex: number[]; cuWindowSeqlens: number[] } {
     return native().visionLayout(this.#live(), checkedGrids(this.config, gridThw))

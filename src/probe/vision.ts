@@ -11,6 +11,7 @@ import { type Failure, openRun, type Run } from '../run/run.ts'
 import { Shard, shardArgument, shardOf } from '../run/shard.ts'
 import { changed } from './changed.ts'
 import { changeRateChart } from './chart.ts'
+import { decoderLayers } from './layers.ts'
 import { matches, movedToSource } from './matches.ts'
 import { hashImage, hashPairs, type InvalidPair, readPairs, type VisionPair } from './pairs.ts'
 import { type SwapRecord, type SwapSummary, summarize } from './summary.ts'
@@ -82,7 +83,8 @@ const resultsFile = 'layer_swap_results.jsonl'
  */
 export async function vision(model: VisionLanguageModel, options: VisionOptions): Promise<VisionResult> {
   const checked = check(VisionOptions, options)
-  const swaps = stretches(checked.mode, layersOf(model, checked.layers), model.config.numHiddenLayers)
+  if (model.config.vision === null) throw expected('a vision-language model', 'model', model.config.architecture)
+  const swaps = stretches(checked.mode, decoderLayers(model, checked.layers), model.config.numHiddenLayers)
   if (swaps.length === 0) throw expected('a window that fits between the layers', 'options.mode', checked.mode)
   const { pairs, tasks } = await pairsOf(checked)
   await using run = await openVisionRun(model, checked, swaps, pairs, tasks)
@@ -162,15 +164,6 @@ async function answerPair(
       ...provenance,
     }
   })
-}
-
-function layersOf(model: VisionLanguageModel, layers: 'all' | readonly number[]): number[] {
-  if (model.config.vision === null) throw expected('a vision-language model', 'model', model.config.architecture)
-  const count = model.config.numHiddenLayers
-  if (layers === 'all') return Array.from({ length: count }, (_, layer) => layer)
-  const unknown = layers.find((layer) => layer >= count)
-  if (unknown === undefined) return [...new Set(layers)].sort((a, b) => a - b)
-  throw error('ERR_UNKNOWN_LAYER', `Layer ${unknown} does not exist: the decoder has layers 0 to ${count - 1}`)
 }
 
 async function pairsOf({ pairs, data, tasks, samples = Number.POSITIVE_INFINITY }: z.output<typeof VisionOptions>) {

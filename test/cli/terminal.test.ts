@@ -21,6 +21,8 @@ test('the table of change rates has a line a layer, a column a task, and a dash 
     num_samples: 3,
     failures: 3,
     answered: { counting: 3, ocr: 0 },
+    change_intervals: {},
+    moved_rates: {},
     change_rates: { counting: { 0: 1, 10: 1 / 3 }, ocr: { 0: null, 10: null } },
   }
   expect(changeRateTable(summary)).toBe(

@@ -11,18 +11,18 @@ interface Prompt {
 interface Swap {
   point: string
   steps: string
+  tensors: string
   resample: boolean
   source: { inputs: Prompt }
 }
-interface GenerateOptions {
+interface SweepOptions {
   maxNewTokens: number
-  interventions?: Swap[]
 }
 type Message = { content: [{ image: string }, { text: string }] }
 
 /**
  * A model of four layers that reads an image's file name as its content. A swap below layer `sees` makes it answer for the source.
- * Images named `broken` cannot be read, `wide` ones have another grid, and `crash` ones fail at the swap of layer 2.
+ * Images named `broken` cannot be read, `wide` ones have another grid, and `crash` ones fail at the swap from layer 2.
  */
 export function fakeModel({ sees = 2 } = {}) {
   const directory = mkdtempSync(join(tmpdir(), 'frankentorch-fake-'))
@@ -32,6 +32,13 @@ export function fakeModel({ sees = 2 } = {}) {
   const tensor = () => {
     live++
     return { dispose: () => live-- }
+  }
+  const answer = ({ image }: Prompt, swap: Swap | undefined) => {
+    calls.push({ image, swap })
+    if (swap === undefined) return { text: `It is ${image}` }
+    const layer = Number(swap.point.match(/\[(\d+):\d+\]/)![1])
+    if (image.includes('crash') && layer === 2) throw new Error('out of luck')
+    return { text: `It is ${layer < sees ? swap.source.inputs.image : image}` }
   }
   const model = {
     directory,
@@ -44,18 +51,12 @@ export function fakeModel({ sees = 2 } = {}) {
         return { image: name, pixelValues: tensor(), imageGridThw: [[1, 4, name.includes('wide') ? 8 : 4]] }
       },
     },
-    forward: async (_inputs: Prompt, { capture }: { capture: string[] }) => ({
-      logits: tensor(),
-      positionIds: tensor(),
-      captured: Object.fromEntries(capture.map((point) => [point, tensor()])),
-    }),
-    generate: async ({ image }: Prompt, { interventions: [swap] = [] }: GenerateOptions) => {
-      calls.push({ image, swap })
-      if (swap === undefined) return { text: `It is ${image}` }
-      const layer = Number(swap.point.match(/\[(\d+):\]/)![1])
-      if (image.includes('crash') && layer === 2) throw new Error('out of luck')
-      return { text: `It is ${layer < sees ? swap.source.inputs.image : image}` }
+    prefill: async (inputs: Prompt) => {
+      const held = tensor()
+      return { inputs, keysValues: {}, [Symbol.dispose]: () => held.dispose() }
     },
+    sweep: async (prompt: Prompt, configurations: Swap[][], _: SweepOptions) =>
+      configurations.map(([swap]) => answer(prompt, swap)),
   }
   return { model: model as unknown as VisionLanguageModel, calls, liveTensors: () => live }
 }
