@@ -52,6 +52,28 @@ export function layers(text: string): 'all' | number[] {
   })
 }
 
+/** `8GB`, `500MB`, or bytes. */
+export function memory(text: string): number {
+  const [, number_, unit = ''] = text.trim().match(/^(\d+(?:\.\d+)?)\s*([kmgt]?)i?b?$/i) ?? []
+  const bytes = Math.floor(Number(number_) * 1000 ** ' kmgt'.indexOf(unit.toLowerCase() || ' '))
+  if (number_ !== undefined && bytes >= 1) return bytes
+  throw new InvalidArgumentError('Expected an amount of memory such as 8GB or 500MB.')
+}
+
+/** `i/n`: the i-th of n shares. */
+export function shard(text: string): { index: number; count: number } {
+  const [, index, count] = (text.match(/^(\d+)\/(\d+)$/) ?? []).map(Number)
+  if (index !== undefined && count !== undefined && index >= 1 && index <= count) return { index, count }
+  throw new InvalidArgumentError('Expected i/n with i from 1 to n, such as 2/4.')
+}
+
+export const shardOption = () =>
+  new Option('--shard <i/n>', 'only the i-th of n shares of the samples; gather puts them together').argParser(shard)
+export const maxMemoryOption = () =>
+  new Option('--max-memory <amount>', 'beyond the weights, such as 8GB: answers that do not fit wait').argParser(memory)
+export const layersOption = () =>
+  new Option('--layers <layers>', 'all, or such as 0-5,7').argParser(layers).default('all')
+
 export const modelOption = () =>
   new Option(
     '--model <dir|name>',

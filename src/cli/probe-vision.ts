@@ -4,7 +4,17 @@ import { error } from '../errors.ts'
 import type { VisionResult } from '../probe/index.ts'
 import { interruption } from './interrupt.ts'
 import { type ModelOptions, withModel } from './model.ts'
-import { deviceOption, dtypeOption, integer, jsonOption, layers, list, modelOption } from './options.ts'
+import {
+  deviceOption,
+  dtypeOption,
+  integer,
+  jsonOption,
+  layersOption,
+  list,
+  maxMemoryOption,
+  modelOption,
+  shardOption,
+} from './options.ts'
 import { changeRateTable } from './table.ts'
 import { openTerminal } from './terminal.ts'
 
@@ -13,7 +23,11 @@ type ProbeOptions = ModelOptions & {
   tasks?: string[]
   layers: 'all' | number[]
   samples?: number
+  mode: 'from' | 'only' | `window:${number}`
+  tensors: 'kv' | 'k' | 'v'
   maxNewTokens: number
+  maxMemory?: number
+  shard?: { index: number; count: number }
   compat?: boolean
   mismatch: 'throw' | 'resample'
   out: string
@@ -28,7 +42,15 @@ export function probeVisionCommand(): Command {
     .addOption(modelOption())
     .requiredOption('--data <dir>', 'directory with <task>/data.jsonl')
     .option('--tasks <names>', 'of those in --data (default: all)', list)
-    .addOption(new Option('--layers <layers>', 'all, or such as 0-5,7').argParser(layers).default('all'))
+    .addOption(layersOption())
+    .option(
+      '--mode <mode>',
+      'swap from each layer on (from), in it alone (only), or in k layers from it (window:k)',
+      'from',
+    )
+    .addOption(
+      new Option('--tensors <which>', 'swap keys and values, or one of them').choices(['kv', 'k', 'v']).default('kv'),
+    )
     .option('--samples <n>', 'at most so many pairs of a task (default: all)', integer(1))
     .option('--max-new-tokens <n>', 'longest answer', integer(1), 64)
     .option('--compat', 'as the published code: the swap recurs at every decoding step')
@@ -37,6 +59,8 @@ export function probeVisionCommand(): Command {
         .choices(['throw', 'resample'])
         .default('throw'),
     )
+    .addOption(maxMemoryOption())
+    .addOption(shardOption())
     .addOption(dtypeOption())
     .addOption(deviceOption())
     .requiredOption('--out <dir>', 'directory of the result files; the same command continues there')
@@ -62,11 +86,15 @@ async function probeVision(options: ProbeOptions, command: Command): Promise<voi
   if (result.failures.length > 0) terminal.note(failureNote(result, options.out))
 }
 
-/** What to say of pairs that failed. Throws `ERR_DATA` when no pair was answered. */
-export function failureNote({ failures, records }: VisionResult, out: string): string {
+/** What to say of samples that failed, `pairs` for one. Throws `ERR_DATA` when none was answered. */
+export function failureNote(
+  { failures, records }: Pick<VisionResult, 'failures'> & { records: readonly unknown[] },
+  out: string,
+  samples = 'pairs',
+): string {
   const place = join(out, 'failures.jsonl')
   const first = `the first: ${failures[0]!.message}`
   if (records.length === 0)
-    throw error('ERR_DATA', `None of ${failures.length} pairs could be answered (${place}), ${first}`)
-  return `${failures.length} pairs failed (${place}), ${first}`
+    throw error('ERR_DATA', `None of ${failures.length} ${samples} could be answered (${place}), ${first}`)
+  return `${failures.length} ${samples} failed (${place}), ${first}`
 }

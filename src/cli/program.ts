@@ -7,6 +7,7 @@ import { diffCommand } from './diff.ts'
 import { doctorCommand } from './doctor.ts'
 import { evalCommand } from './eval.ts'
 import { exitCodes, report } from './failure.ts'
+import { gatherCommand } from './gather.ts'
 import { generateCommand } from './generate.ts'
 import { initCommand } from './init.ts'
 import { inspectCommand } from './inspect.ts'
@@ -36,6 +37,7 @@ export function program(): Command {
     inspectCommand,
     initCommand,
     probeCommand,
+    gatherCommand,
     compareCommand,
     diffCommand,
     mergeCommand,

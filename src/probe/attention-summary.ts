@@ -1,5 +1,6 @@
 import type { TopLevelSpec } from 'vega-lite'
-import { heatMap, lineChart, type Series } from '../report/plot.ts'
+import { heatMap } from '../report/heat-map.ts'
+import { lineChart, type Series } from '../report/plot.ts'
 import { bootstrap } from '../statistics/index.ts'
 
 /** Attention mass on image tokens in one layer, by head; null where no token was generated that the model read. */

@@ -135,7 +135,7 @@ function span(first: number, end: number): number[] {
 
 async function openAttentionRun(
   model: VisionLanguageModel,
-  { tasks, samples = null, maxNewTokens, shard, versus, data, out, overwrite, signal, onProgress }: Checked,
+  { tasks, samples, maxNewTokens, shard, versus, data, out, overwrite, signal, onProgress }: Checked,
   pairs: readonly (VisionPair | InvalidPair)[],
 ): Promise<Run> {
   const kept = out !== undefined
@@ -152,7 +152,7 @@ async function openAttentionRun(
     arguments: {
       tasks: tasks ?? [...new Set(pairs.map(({ task }) => task))],
       layers: Math.max(model.config.numHiddenLayers, versus?.config.numHiddenLayers ?? 0),
-      samples,
+      samples: samples ?? null,
       max_new_tokens: maxNewTokens,
       dtype: model.dtype,
       ...shardArgument(shard),

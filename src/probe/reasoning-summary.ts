@@ -1,5 +1,6 @@
 import type { TopLevelSpec } from 'vega-lite'
-import { heatMap, lineChart } from '../report/plot.ts'
+import { heatMap } from '../report/heat-map.ts'
+import { lineChart } from '../report/plot.ts'
 import { interval, rate } from './summary.ts'
 
 /** A line of `ablation_results.jsonl` and of `<name>/<dataset>.jsonl`. */

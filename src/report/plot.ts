@@ -70,8 +70,9 @@ export function lineChart({
     axis: { values: ticks(positions), format: 'd', grid: false },
   } as const
   const color = { field: 'series', type: 'nominal', scale: scale(colours), title: legend } as const
+  const valid: { filter: string }[] = [{ filter: 'isValid(datum.low) && isValid(datum.high)' }]
   const intervals = {
-    transform: [{ filter: 'isValid(datum.low) && isValid(datum.high)' }],
+    transform: valid,
     mark: { type: 'area', opacity: 0.15 },
     encoding: {
       x: across,
