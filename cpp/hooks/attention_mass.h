@@ -16,9 +16,7 @@ class AttentionMass : public Hook {
 
   // value: [1, heads, tokens, tokens]
   at::Tensor apply(at::Tensor value, const Passage&, const at::Tensor&) override {
-    auto index = [&](const std::vector<int64_t>& tokens) {
-      return at::tensor(tokens, at::kLong).to(value.device());
-    };
+    auto index = [&](const std::vector<int64_t>& tokens) { return at::tensor(tokens, at::kLong).to(value.device()); };
     const at::Tensor mass =
         value[0].index_select(2, index(keys_)).to(accumulation_type(value.scalar_type())).sum(2);  // [heads, tokens]
     means_.clear();
