@@ -30,13 +30,22 @@ try {
       using _ = attach()
       hooked.push(await decode())
     }
-    const [a, b] = [median(plain), median(hooked)]
-    console.log(
-      `${name.padEnd(46)} ${a.toFixed(2)} ms a token without, ${b.toFixed(2)} with: ${(100 * (b / a - 1)).toFixed(1)} % slower`,
-    )
+    for (const [kind, of] of [
+      ['median', median],
+      ['best', best],
+    ] as const) {
+      const [a, b] = [of(plain), of(hooked)]
+      const slower = (100 * (b / a - 1)).toFixed(1)
+      console.log(`${name.padEnd(46)} ${kind}: ${a.toFixed(2)} ms a token, ${b.toFixed(2)} with it: ${slower} % slower`)
+    }
   }
 } finally {
   await rm(directory, { recursive: true })
+}
+
+/** What a machine that others use as well still tells. */
+function best(values: readonly number[]): number {
+  return Math.min(...values)
 }
 
 function median(values: readonly number[]): number {
