@@ -18,7 +18,7 @@ export interface HeatMap {
 /** Vega-Lite spec of a grid of coloured cells, such as layers by heads. A null has no cell. */
 export function heatMap({ title, subtitle, x, y, value, format, cells, diverging = false }: HeatMap): TopLevelSpec {
   const known = cells.filter((cell) => cell.value !== null)
-  const most = Math.max(...known.map((cell) => Math.abs(cell.value!)), Number.MIN_VALUE)
+  const most = Math.max(0, ...known.map((cell) => Math.abs(cell.value!))) || 1
   const columns = new Set(cells.map((cell) => cell.x)).size
   const rows = new Set(cells.map((cell) => cell.y)).size
   return {
