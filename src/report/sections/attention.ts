@@ -29,7 +29,9 @@ export async function attentionSection(material: Material): Promise<Section | un
   )
   const of = (role: string) => found.find(({ model }) => roleOf(model, material) === role)
   const [before, after] = [of('in'), of('rl')]
-  const shift = before && after ? shiftOf(before, after) : undefined
+  const rows = before && after ? shiftOf(before, after) : []
+  // a reply of one token pays attention to nothing that could be measured
+  const shift = rows.some(({ y }) => y !== null) ? rows : undefined
   const layers = Math.max(...found.flatMap((run) => run.layers.map(({ layer }) => layer))) + 1
   const masses: Figure = {
     id: 'figure-attention',
