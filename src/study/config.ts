@@ -54,6 +54,7 @@ export const StudyConfig = z.strictObject({
       data: z.string(),
       models: chosen,
       dataset: z.enum(['math500', 'gsm8k', 'generic']).default('gsm8k'),
+      layers: z.array(z.int().min(0)).min(1).optional(),
       samples: count.default(100),
       promptStyle: z.enum(['reasoner', 'revisual', 'boxed', 'plain']).optional(),
       maxNewTokens: count.default(2048),
@@ -61,7 +62,13 @@ export const StudyConfig = z.strictObject({
     .optional(),
   /** Attention on the image, over the same pairs as the swap. */
   attention: z
-    .strictObject({ data: z.string(), models: chosen, samples: count.optional(), maxNewTokens: count.default(64) })
+    .strictObject({
+      data: z.string(),
+      models: chosen,
+      tasks: z.array(z.string()).min(1).optional(),
+      samples: count.optional(),
+      maxNewTokens: count.default(64),
+    })
     .optional(),
   /** Energy and spectrum of Base → IN → RL. */
   compare: z

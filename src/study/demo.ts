@@ -1,6 +1,8 @@
+import { readFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { z } from 'zod'
 import { check } from '../check.ts'
+import { writeAtomic } from '../run/files.ts'
 import {
   checkpointOf,
   type Preset,
@@ -82,17 +84,33 @@ export async function demo(options: DemoOptions): Promise<StudyResult> {
     ...models,
     ...splices,
   ])
-  const items = [...trainingItems(out, preset.training, seed), ...analysisItems({ config, models, splices })]
+  const items = [
+    ...trainingItems(out, preset.training, seed),
+    questions(out),
+    ...analysisItems({ config, models, splices }),
+  ]
   return runItems(items, checked)
 }
 
-function settings({ pairs, asked }: DemoPreset, out: string, models: readonly StudyModel[]): StudyConfig {
+function settings(
+  { pairs, ablated, attended, asked }: DemoPreset,
+  out: string,
+  models: readonly StudyModel[],
+): StudyConfig {
   const world = join(out, 'train', 'world')
   return check(StudyConfig, {
     title: 'The tiny world: what reinforcement learning changed, and where',
     models: Object.fromEntries(models.map(({ name, role, directory }) => [name, { path: directory, role }])),
     dtype: 'float32',
     vision: { data: join(world, 'swap'), samples: pairs, maxNewTokens: 40 },
+    reasoning: {
+      data: join(out, questionsItem, questionsFile),
+      dataset: 'generic',
+      samples: ablated,
+      promptStyle: 'plain',
+      maxNewTokens: 40,
+    },
+    attention: { data: join(world, 'swap'), samples: attended, maxNewTokens: 40 },
     evaluation: { tasks: ['world'], data: world, samples: asked, maxNewTokens: 40, batch: 64 },
     keepSplices: true,
   })
@@ -104,6 +122,23 @@ function notes(preset: PresetName | DemoPreset, seed: number): string[] {
     `Trained from nothing with ${how} and seed ${seed}. One training run of each model: another seed may order them differently.`,
     'TinyVista, TinyVision and TinyVerse are questions about drawn images in the places of MathVista, MathVision and MathVerse.',
   ]
+}
+
+const questionsItem = 'questions'
+const questionsFile = 'reasoning.jsonl'
+
+/** The held-out questions that have no image, which the ablation asks. */
+function questions(out: string): Item {
+  return {
+    id: questionsItem,
+    label: 'choosing questions without an image',
+    cost: 0,
+    run: async (context) => {
+      const text = await readFile(join(out, 'train', 'world', 'test.jsonl'), 'utf8')
+      const lines = text.split('\n').filter((line) => line !== '' && JSON.parse(line).family === 'reasoning')
+      await writeAtomic(join(context.out, questionsFile), `${lines.join('\n')}\n`)
+    },
+  }
 }
 
 function trainingItems(out: string, preset: PresetName | Preset, seed: number): Item[] {

@@ -13,7 +13,13 @@ export interface Analysis {
 
 /** Everything that is measured of the models of a study, in order. */
 export function analysisItems(analysis: Analysis): Item[] {
-  return [...visionItems(analysis), ...compareItems(analysis), ...evaluationItems(analysis)]
+  return [
+    ...visionItems(analysis),
+    ...reasoningItems(analysis),
+    ...attentionItems(analysis),
+    ...compareItems(analysis),
+    ...evaluationItems(analysis),
+  ]
 }
 
 /** The models a probe looks at: those named, by default IN and RL, or all where these are not. */
@@ -45,6 +51,51 @@ function visionItems(analysis: Analysis): Item[] {
       const { vision } = await import('../probe/index.ts')
       await withModel(analysis, directory, context, (model) =>
         vision(model, {
+          ...options,
+          out: context.out,
+          signal: context.signal,
+          onProgress: ({ done, total }) => context.onProgress(done, total),
+        }),
+      )
+    },
+  }))
+}
+
+function reasoningItems(analysis: Analysis): Item[] {
+  const { reasoning: settings, seed } = analysis.config
+  if (!settings) return []
+  const { models: chosen, ...options } = settings
+  return probed(analysis, chosen).map(({ name, directory }) => ({
+    id: `reasoning/${name}`,
+    label: `skipped layers in ${name}`,
+    cost: 10,
+    run: async (context) => {
+      const { reasoning } = await import('../probe/index.ts')
+      await withModel(analysis, directory, context, (model) =>
+        reasoning(model, {
+          ...options,
+          seed,
+          out: context.out,
+          signal: context.signal,
+          onProgress: ({ done, total }) => context.onProgress(done, total),
+        }),
+      )
+    },
+  }))
+}
+
+function attentionItems(analysis: Analysis): Item[] {
+  const { attention: settings } = analysis.config
+  if (!settings) return []
+  const { models: chosen, ...options } = settings
+  return probed(analysis, chosen).map(({ name, directory }) => ({
+    id: `attention/${name}`,
+    label: `attention to the image in ${name}`,
+    cost: 5,
+    run: async (context) => {
+      const { attention } = await import('../probe/index.ts')
+      await withModel(analysis, directory, context, (model) =>
+        attention(model, {
           ...options,
           out: context.out,
           signal: context.signal,

@@ -104,7 +104,7 @@ export async function claimDirectory(options: Parameters<typeof openRun>[0] & { 
   }
 }
 
-const studyFolders = ['world', 'train', 'vision', 'reasoning', 'attention', 'energy', 'spectrum', 'splices', 'eval']
+const studyFolders = ['train', 'questions', 'vision', 'reasoning', 'attention', 'energy', 'spectrum', 'splices', 'eval']
 
 async function commandOf(out: string): Promise<unknown> {
   const text = await readFile(join(out, 'config.json'), 'utf8').catch(() => '{}')

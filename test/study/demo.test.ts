@@ -39,7 +39,7 @@ test('the demo trains, measures and reports, interrupted anywhere and run again'
     await expect(cut).rejects.toMatchObject({ code: 'ERR_ABORTED' })
   }
   const { report } = await demo({ preset, out })
-  expect(report!.sections).toEqual(expect.arrayContaining(['vision', 'weights', 'results', 'training']))
+  expect(report!.sections).toEqual(['vision', 'reasoning', 'attention', 'weights', 'results', 'training', 'provenance'])
   expect(report!.bytes).toBeLessThan(6e6)
   const page = readFileSync(report!.file, 'utf8')
   expect(page).toContain('Tiny world.')

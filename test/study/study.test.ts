@@ -25,6 +25,12 @@ beforeAll(async () => {
   }
   await world({ out: join(scratch, 'world'), train: 0, test: 30, pairs: 0 })
   writeFileSync(file, stringify(yaml))
+  const question = (id: number) => ({
+    id: `${id}`,
+    messages: [{ role: 'user', content: `What is ${id} + 1?` }],
+    answer: `${id + 1}`,
+  })
+  writeFileSync(join(scratch, 'questions.jsonl'), [1, 2, 3].map((id) => `${JSON.stringify(question(id))}\n`).join(''))
 })
 
 const yaml = {
@@ -32,7 +38,7 @@ const yaml = {
   models: { IN: './in', RL: './rl' },
   vision: { data: swapData(), tasks: ['counting', 'recognition'], samples: 1, max_new_tokens: 4 },
   reasoning: { data: 'questions.jsonl', dataset: 'generic', samples: 3, max_new_tokens: 4, prompt_style: 'plain' },
-  attention: { data: swapData(), samples: 1, max_new_tokens: 4 },
+  attention: { data: swapData(), tasks: ['counting'], samples: 1, max_new_tokens: 4 },
   evaluation: { tasks: ['world'], data: 'world', samples: 3, max_new_tokens: 6 },
 }
 
@@ -74,7 +80,8 @@ test('a study over two random checkpoints with real images runs every stage and 
   const page = readFileSync(join(out, 'report.html'), 'utf8')
   expect(page).toContain('Random weights.</strong> IN, RL: these models were never trained')
   expect(page).not.toContain('Tiny world.')
-  for (const section of ['vision', 'results']) expect(page).toContain(`<section id="${section}"`)
+  for (const section of ['vision', 'reasoning', 'attention', 'weights', 'results'])
+    expect(page).toContain(`<section id="${section}"`)
   // the splices are evaluated and gone
   expect(readdirSync(join(out, 'eval'))).toHaveLength(8)
   expect(readdirSync(join(out, 'splices'))).toEqual([])
