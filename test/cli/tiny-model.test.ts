@@ -251,8 +251,8 @@ function split(line: string): string[] {
 }
 
 // The world needs no model, and its own tests draw it; a server does not end by itself: test/serve/ starts it. A study and the demo have their own tests.
-// What reads a world or what another command wrote runs in test/eval/ and test/train/.
-const elsewhere = /^(world|serve|study|demo|train|eval --(model|regrade))\b/
+// What reads a world or what another command wrote runs in test/eval/, test/train/ and test/probe/.
+const elsewhere = /^(world|serve|study|demo|train|gather|eval --(model|regrade))\b/
 test.each(examples().filter((words) => !elsewhere.test(words.join(' '))))(
   'the example of the help runs: %s %s',
   async (...words) => {
@@ -261,6 +261,10 @@ test.each(examples().filter((words) => !elsewhere.test(words.join(' '))))(
     symlinkSync(swapData(2, ['counting', 'ocr']), join(cwd, 'vision-function'))
     symlinkSync(join(fixtures, 'data/mathvision'), join(cwd, 'MathVision'))
     writeFileSync(join(cwd, 'replies.jsonl'), '{"id": "1", "response": "12"}')
+    mkdirSync(join(cwd, 'gsm8k'))
+    const problem = (n: number) =>
+      JSON.stringify({ question: `What is ${n} + ${n}?`, answer: `It is ${2 * n}.\n#### ${2 * n}` })
+    writeFileSync(join(cwd, 'gsm8k/test.jsonl'), [1, 2, 3].map((n) => `${problem(n)}\n`).join(''))
     cpSync(photo, join(cwd, 'figure.png'))
     writeStudy(join(cwd, 'swap-run'))
     cpSync(join(model, 'config.json'), join(cwd, 'config.json'))
