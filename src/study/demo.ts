@@ -58,7 +58,7 @@ const presets: Record<PresetName, DemoPreset> = {
   thorough: { training: 'thorough', pairs: 100, ablated: 300, attended: 50, asked: 400 },
 }
 
-// Measured with the default preset on two cores; only the ratios count.
+// Estimates for the default preset on two cores; only the ratios count, and a stage's own pace takes over once it runs.
 const seconds: Record<Stage, number> = { base: 150, in: 60, rl: 60, 'rl-early': 60, 'rl-middle': 60, 'rl-late': 60 }
 
 /**

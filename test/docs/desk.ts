@@ -48,9 +48,10 @@ export async function makeDesk(): Promise<string> {
   cpSync(join(desk, 'world/swap'), place('vision-function'), { recursive: true })
   cpSync(join(desk, 'IN'), place('spliced'), { recursive: true })
   // the questions of a world with their replies, as an evaluation split of supervised training
-  copyFileSync(join(desk, 'world/train.sft.jsonl'), place('world/test.sft.jsonl'))
   writeFileSync(place('recipe.yaml'), blocksOf('docs/recipes.md').find(({ language }) => language === 'yaml')!.code)
   mathVision(place('MathVision'), 6)
+  const problem = (n: number) => JSON.stringify({ question: `What is ${n} + ${n}?`, answer: `#### ${2 * n}` })
+  writeFileSync(place('gsm8k/test.jsonl'), [1, 2].map((n) => `${problem(n)}\n`).join(''))
   const replies = Array.from({ length: 6 }, (_, id) => `${JSON.stringify({ id, response: '\\boxed{C}' })}\n`)
   writeFileSync(place('replies.jsonl'), replies.join(''))
   const recorded = { RL: scripted(() => '\\boxed{C}') }

@@ -131,7 +131,7 @@ async function runShell(block: Block): Promise<void> {
 }
 
 async function runTypeScript(block: Block): Promise<void> {
-  const long = /\bawait (demo|study)\(/.exec(block.code)
+  const long = /\bawait (demo|study|tinyWorld)\(/.exec(block.code)
   if (long)
     return console.log(`${block.page}: not run here: ${long[1]} (takes minutes; tests of its own run it smaller)`)
   const code = local({ page: block.page, code: reduced(block.code) })

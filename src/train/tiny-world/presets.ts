@@ -29,7 +29,7 @@ export interface Preset {
 // Nine cells of 28 × 28 pixels, each of which is one visual token, and things in the middle of their cells: what a model of half a million parameters learns to
 // see in a thousand steps. With cells of other sizes or with jitter it needs several times as many. The teacher of the cold start guesses in a third of its replies,
 // and so does IN at temperature 1: that looking pays is what is left to reinforcement learning.
-// Left or right of a thing stayed at chance: only rotary angles tell a token's place.
+// Left or right of a thing was learnt in some trials and not in others (31 to 62 % of held-out questions): only rotary angles tell a token's place.
 const world: Preset['world'] = {
   size: 84,
   grid: 3,
