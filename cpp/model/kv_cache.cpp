@@ -14,6 +14,12 @@ at::Tensor with_room(const at::Tensor& used, int64_t capacity) {
   return larger;
 }
 
+// Throws when no buffer of that many tokens could ever be had: better now than when the replies have grown so long. The
+// system gives its pages only when they are written; a device's allocator would take them.
+void require_room(const at::Tensor& k, int64_t capacity) {
+  if (k.is_cpu()) at::empty({k.size(0), k.size(1), capacity, k.size(3)}, k.options());
+}
+
 at::Tensor take(const at::Tensor& x, const std::vector<int64_t>& rows) {
   return x.index_select(0, at::tensor(rows, at::kLong).to(x.device()));
 }
@@ -110,6 +116,7 @@ KeysValues KvCache::append(int64_t index, const at::Tensor& k, const at::Tensor&
   const int64_t total = layer.tokens + k.size(2);
   if (!layer.k.defined()) {
     const int64_t capacity = std::max(total, std::min(capacity_, total + kMostRoomAhead));
+    if (index == 0) require_room(k, capacity_);
     layer.k = at::empty({k.size(0), k.size(1), capacity, k.size(3)}, k.options());
     layer.v = at::empty({v.size(0), v.size(1), capacity, v.size(3)}, v.options());
   } else if (total > layer.k.size(2)) {

@@ -55,7 +55,7 @@ test('Ctrl-C saves and exits with 130; the same command goes on', async () => {
     '--data',
     at('world/train.sft.jsonl'),
     '--steps',
-    '40',
+    '400',
     '--batch',
     '8',
     '--out',
@@ -67,14 +67,14 @@ test('Ctrl-C saves and exits with 130; the same command goes on', async () => {
   })
   const stopped = await finish(child)
   expect(stopped.code).toBe(130)
-  expect(stopped.stderr).toMatch(/Stopped after step \d+ of 40; the same command goes on/)
+  expect(stopped.stderr).toMatch(/Stopped after step \d+ of 400; the same command goes on/)
   const done = JSON.parse(readFileSync(at('cut/resume/trainer.json'), 'utf8')).step
   expect(done).toBeGreaterThan(0)
-  expect(done).toBeLessThan(40)
+  expect(done).toBeLessThan(400)
   const resumed = await frankentorch(words)
   expect(resumed).toMatchObject({ code: 0 })
-  expect(resumed.stderr).toContain(`40 steps, ${done} of them done`)
-  expect(readFileSync(at('cut/metrics.jsonl'), 'utf8').trim().split('\n')).toHaveLength(40)
+  expect(resumed.stderr).toContain(`400 steps, ${done} of them done`)
+  expect(readFileSync(at('cut/metrics.jsonl'), 'utf8').trim().split('\n')).toHaveLength(400)
 }, 120_000)
 
 test('wrong words are wrong usage', async () => {
