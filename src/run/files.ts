@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
-import { type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises'
-import { dirname } from 'node:path'
+import { type FileHandle, mkdir, open, readdir, rename, rm } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import { error, messageOf } from '../errors.ts'
 
 /**
@@ -23,6 +23,22 @@ export async function writeAtomic(path: string, content: string | Uint8Array): P
   } catch (thrown) {
     await rm(temporary, { force: true }).catch(() => {})
     throw error('ERR_OUTPUT', `Cannot write ${path}: ${messageOf(thrown)}`, { cause: thrown })
+  }
+}
+
+/** Removes what processes that were killed inside `writeAtomic` left in `directory` and below it. */
+export async function removeStaleTemporaries(directory: string): Promise<void> {
+  for (const name of await readdir(directory, { recursive: true })) {
+    const writer = /\.(\d+)\.[0-9a-f]{8}\.tmp$/.exec(name)?.[1]
+    if (writer !== undefined && !isRunning(Number(writer))) await rm(join(directory, name), { force: true })
+  }
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    return process.kill(pid, 0)
+  } catch (thrown) {
+    return (thrown as NodeJS.ErrnoException).code !== 'ESRCH'
   }
 }
 

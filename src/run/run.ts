@@ -4,7 +4,7 @@ import { join, relative } from 'node:path'
 import { error, FrankentorchError, messageOf } from '../errors.ts'
 import { version } from '../version.ts'
 import { RunConfig, requireSameConfig } from './config.ts'
-import { LineFile, writeAtomic, writeJson } from './files.ts'
+import { LineFile, removeStaleTemporaries, writeAtomic, writeJson } from './files.ts'
 import { inOrder } from './in-order.ts'
 import { Journal, requireSameSamples } from './journal.ts'
 import { takeLock } from './lock.ts'
@@ -66,6 +66,7 @@ export async function openRun(options: RunOptions): Promise<Run> {
     if (found && overwrite) await deleteRun(out)
     else if (found) requireSameConfig(out, found, config)
     if (!found || overwrite) await writeJson(join(out, configFile), config)
+    await removeStaleTemporaries(out)
     return new Run(out, options, config, await Journal.open(out), unlock)
   } catch (thrown) {
     await unlock()
@@ -96,6 +97,7 @@ export async function reopenRun({
   const unlock = await takeLock(join(out, 'run.lock'))
   try {
     const options = { out, command, arguments: config.arguments, signal }
+    await removeStaleTemporaries(out)
     return new Run(out, options, config, await Journal.open(out), unlock)
   } catch (thrown) {
     await unlock()

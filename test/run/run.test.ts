@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import {
   appendFileSync,
   cpSync,
+  existsSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
@@ -170,6 +171,17 @@ test.each<[string, Partial<RunOptions>, string]>([
     message: expect.stringContaining(message),
   })
   expect((await complete(out, undefined, { ...change, overwrite: true })).computed).toHaveLength(6)
+})
+
+test('a temporary file of a killed process is removed, one that is being written is not', async () => {
+  const out = freshDirectory()
+  await complete(out)
+  const child = spawn(process.execPath, ['-e', ''])
+  await once(child, 'close')
+  const [dead, written] = [child.pid, process.pid].map((pid) => join(out, `summary.json.${pid}.0123abcd.tmp`))
+  for (const file of [dead!, written!]) writeFileSync(file, '{')
+  await complete(out)
+  expect([dead!, written!].map((file) => existsSync(file))).toEqual([false, true])
 })
 
 test('a moved checkpoint with the same content continues', async () => {
