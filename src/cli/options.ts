@@ -1,4 +1,4 @@
-import { InvalidArgumentError, Option } from 'commander'
+import { type Command, InvalidArgumentError, Option } from 'commander'
 import { floatingDtypes } from '../tensor/dtype.ts'
 
 /** An integer of at least `min`. */
@@ -83,3 +83,14 @@ export const deviceOption = () => new Option('--device <device>', 'cpu, cuda or 
 export const dtypeOption = () =>
   new Option('--dtype <dtype>', "arithmetic (default: the checkpoint's)").choices(floatingDtypes)
 export const jsonOption = () => new Option('--json', 'print the result as JSON')
+
+/** What every probe ends its options with: which share of the work, on what, and where its results go. */
+export function withRunOptions(command: Command): Command {
+  return command
+    .addOption(shardOption())
+    .addOption(dtypeOption())
+    .addOption(deviceOption())
+    .requiredOption('--out <dir>', 'directory of the result files; the same command continues there')
+    .option('--overwrite', 'replace a run found at --out')
+    .addOption(jsonOption())
+}

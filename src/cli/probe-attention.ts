@@ -2,7 +2,7 @@ import { Command } from 'commander'
 import type { AttentionMass, AttentionOptions } from '../probe/index.ts'
 import { interruption } from './interrupt.ts'
 import { type ModelOptions, withModel } from './model.ts'
-import { deviceOption, dtypeOption, integer, jsonOption, list, modelOption, shardOption } from './options.ts'
+import { integer, list, modelOption, withRunOptions } from './options.ts'
 import { failureNote } from './probe-vision.ts'
 import { table } from './table.ts'
 import { openTerminal } from './terminal.ts'
@@ -12,7 +12,7 @@ type ProbeOptions = ModelOptions &
 
 /** `frankentorch probe attention`: attention mass on image tokens, of one model or two. */
 export function probeAttentionCommand(): Command {
-  return new Command('attention')
+  const command = new Command('attention')
     .description('how much attention question and reply pay to the image, by layer and head')
     .addOption(modelOption())
     .option('--versus <dir|name>', 'a second checkpoint; reported is its mass less the first one’s')
@@ -20,12 +20,7 @@ export function probeAttentionCommand(): Command {
     .option('--tasks <names>', 'of those in --data (default: all)', list)
     .option('--samples <n>', 'at most so many lines of a task (default: all)', integer(1))
     .option('--max-new-tokens <n>', 'longest reply', integer(1), 64)
-    .addOption(shardOption())
-    .addOption(dtypeOption())
-    .addOption(deviceOption())
-    .requiredOption('--out <dir>', 'directory of the result files; the same command continues there')
-    .option('--overwrite', 'replace a run found at --out')
-    .addOption(jsonOption())
+  return withRunOptions(command)
     .addHelpText(
       'after',
       '\nExample:\n  $ frankentorch probe attention --model Qwen2.5-VL-3B-Instruct --data vision-function --samples 2 --out attention',

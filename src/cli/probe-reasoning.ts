@@ -2,16 +2,7 @@ import { Command, Option } from 'commander'
 import type { ReasoningOptions, ReasoningResult, ReasoningSummary } from '../probe/index.ts'
 import { interruption } from './interrupt.ts'
 import { type ModelOptions, withModel } from './model.ts'
-import {
-  deviceOption,
-  dtypeOption,
-  integer,
-  jsonOption,
-  layersOption,
-  maxMemoryOption,
-  modelOption,
-  shardOption,
-} from './options.ts'
+import { integer, layersOption, maxMemoryOption, modelOption, withRunOptions } from './options.ts'
 import { failureNote } from './probe-vision.ts'
 import { table } from './table.ts'
 import { openTerminal } from './terminal.ts'
@@ -20,7 +11,7 @@ type ProbeOptions = ModelOptions & Omit<ReasoningOptions, 'signal' | 'onProgress
 
 /** `frankentorch probe reasoning`: accuracy without each part of the decoder. */
 export function probeReasoningCommand(): Command {
-  return new Command('reasoning')
+  const command = new Command('reasoning')
     .description('accuracy on reasoning questions without each layer, attention, MLP, head or third of the layers')
     .addOption(modelOption())
     .requiredOption('--data <file>', 'questions and answers')
@@ -48,12 +39,7 @@ export function probeReasoningCommand(): Command {
     )
     .option('--max-new-tokens <n>', 'longest reply', integer(1), 2048)
     .addOption(maxMemoryOption())
-    .addOption(shardOption())
-    .addOption(dtypeOption())
-    .addOption(deviceOption())
-    .requiredOption('--out <dir>', 'directory of the result files; the same command continues there')
-    .option('--overwrite', 'replace a run found at --out')
-    .addOption(jsonOption())
+  return withRunOptions(command)
     .addHelpText(
       'after',
       '\nExample:\n  $ frankentorch probe reasoning --model Qwen2.5-VL-3B-Instruct --data gsm8k/test.jsonl --dataset gsm8k --samples 2 --layers 0-1 --out ablation',

@@ -4,17 +4,7 @@ import { error } from '../errors.ts'
 import type { VisionResult } from '../probe/index.ts'
 import { interruption } from './interrupt.ts'
 import { type ModelOptions, withModel } from './model.ts'
-import {
-  deviceOption,
-  dtypeOption,
-  integer,
-  jsonOption,
-  layersOption,
-  list,
-  maxMemoryOption,
-  modelOption,
-  shardOption,
-} from './options.ts'
+import { integer, layersOption, list, maxMemoryOption, modelOption, withRunOptions } from './options.ts'
 import { changeRateTable } from './table.ts'
 import { openTerminal } from './terminal.ts'
 
@@ -37,7 +27,7 @@ type ProbeOptions = ModelOptions & {
 
 /** `frankentorch probe vision`: the visual-token swap. */
 export function probeVisionCommand(): Command {
-  return new Command('vision')
+  const command = new Command('vision')
     .description('how often the answer changes when the image is swapped from a layer on (visual-token swap)')
     .addOption(modelOption())
     .requiredOption('--data <dir>', 'directory with <task>/data.jsonl')
@@ -60,12 +50,7 @@ export function probeVisionCommand(): Command {
         .default('throw'),
     )
     .addOption(maxMemoryOption())
-    .addOption(shardOption())
-    .addOption(dtypeOption())
-    .addOption(deviceOption())
-    .requiredOption('--out <dir>', 'directory of the result files; the same command continues there')
-    .option('--overwrite', 'replace a run found at --out')
-    .addOption(jsonOption())
+  return withRunOptions(command)
     .addHelpText(
       'after',
       '\nExample:\n  $ frankentorch probe vision --model Qwen2.5-VL-3B-Instruct --data vision-function --samples 2 --layers 0-1 --out swap',
