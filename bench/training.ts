@@ -19,32 +19,12 @@ import { conversationRow } from '../src/train/conversation.ts'
 import { sft } from '../src/train/losses/index.ts'
 import { tinyConfig } from '../src/train/tiny-world/index.ts'
 import { createTrainer } from '../src/train/trainer.ts'
+import { midSize } from './shapes/mid-size.ts'
 
 const [python, size = 'tiny', runs = '5'] = process.argv.slice(2)
 if (!python || !['tiny', 'mid'].includes(size))
   throw new Error('Expected a Python with torch and transformers, and tiny or mid')
-const mid = {
-  architectures: ['Qwen2_5_VLForConditionalGeneration'],
-  model_type: 'qwen2_5_vl',
-  hidden_size: 1024,
-  intermediate_size: 2816,
-  num_hidden_layers: 12,
-  num_attention_heads: 16,
-  num_key_value_heads: 4,
-  vocab_size: 32000,
-  tie_word_embeddings: true,
-  max_position_embeddings: 4096,
-  rope_scaling: { type: 'mrope', mrope_section: [8, 12, 12] },
-  vision_config: {
-    depth: 8,
-    hidden_size: 512,
-    intermediate_size: 1408,
-    num_heads: 8,
-    out_hidden_size: 1024,
-    fullatt_block_indexes: [3, 7],
-  },
-}
-const setting = size === 'tiny' ? { config: tinyConfig(320), side: 84, rows: 32 } : { config: mid, side: 384, rows: 2 }
+const setting = size === 'tiny' ? { config: tinyConfig(320), side: 84, rows: 32 } : { config: midSize, side: 384, rows: 2 }
 const freezings = {
   nothing: { selectors: [], prefixes: [] },
   'vision, projector, embeddings, early': {
