@@ -24,7 +24,8 @@ import { midSize } from './shapes/mid-size.ts'
 const [python, size = 'tiny', runs = '5'] = process.argv.slice(2)
 if (!python || !['tiny', 'mid'].includes(size))
   throw new Error('Expected a Python with torch and transformers, and tiny or mid')
-const setting = size === 'tiny' ? { config: tinyConfig(320), side: 84, rows: 32 } : { config: midSize, side: 384, rows: 2 }
+const setting =
+  size === 'tiny' ? { config: tinyConfig(320), side: 84, rows: 32 } : { config: midSize, side: 384, rows: 2 }
 const freezings = {
   nothing: { selectors: [], prefixes: [] },
   'vision, projector, embeddings, early': {
