@@ -147,10 +147,19 @@ export async function renderSvg(spec: TopLevelSpec): Promise<string> {
   const [vega, vegaLite] = await Promise.all([import('vega'), import('vega-lite')])
   const view = new vega.View(vega.parse(vegaLite.compile(spec).spec), { renderer: 'none' })
   try {
-    return await view.toSVG()
+    return renumbered(await view.toSVG())
   } finally {
     view.finalize()
   }
+}
+
+// Vega numbers clips and gradients through the whole process; a chart's file must not depend on what was drawn before it.
+function renumbered(svg: string): string {
+  const numbers = new Map<string, number>()
+  const number = (id: string) => numbers.get(id) ?? numbers.set(id, numbers.size).size - 1
+  return svg.replace(/(id="|url\(#)(clip|gradient_)(\d+)/g, (_, before, kind, old) => {
+    return `${before}${kind}${number(kind + old)}`
+  })
 }
 
 /** An SVG document as PNG, `scale` pixels to its unit (2 by default, for sharp text on dense screens). */

@@ -1,5 +1,6 @@
 import sharp from 'sharp'
 import { expect, test } from 'vitest'
+import { heatMap } from '../../src/report/heat-map.ts'
 import { lineChart, renderPng, renderSvg } from '../../src/report/plot.ts'
 
 const chart = lineChart({
@@ -38,8 +39,13 @@ test('a null is a gap in the line, not a zero', async () => {
   expect(line.match(/M/g)).toHaveLength(2)
 })
 
-test('the same chart renders to the same bytes', async () => {
+test('the same chart renders to the same bytes, whatever was drawn before it', async () => {
   expect(await renderSvg(chart)).toBe(await renderSvg(chart))
+  const cells = [0, 1, 2].map((x) => ({ x, y: 0, value: x }))
+  const grid = heatMap({ title: 'Mass', x: 'Head', y: 'Layer', value: 'Share', cells })
+  const first = await renderSvg(grid)
+  expect(first).toContain('gradient_0')
+  expect(await renderSvg(grid)).toBe(first)
 })
 
 test('a PNG has two pixels to the unit by default, dark marks on white', async () => {

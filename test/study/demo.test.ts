@@ -3,25 +3,12 @@ import { join } from 'node:path'
 import { beforeAll, expect, test } from 'vitest'
 import { native } from '../../src/native.ts'
 import { resultTables } from '../../src/report/index.ts'
-import { type DemoPreset, demo } from '../../src/study/index.ts'
+import { demo } from '../../src/study/index.ts'
 import { temporaryDirectory } from '../native/temporary.ts'
+import { shortestDemo as preset } from './shortest-demo.ts'
 
 const scratch = temporaryDirectory()
 beforeAll(() => native().setNumThreads(1))
-
-// Seconds instead of minutes: nothing is learnt, every part runs.
-const preset: DemoPreset = {
-  training: {
-    world: { size: 84, grid: 3, maxCount: 3, distractors: 2, jitter: 0, train: 60, test: 60, pairs: 2 },
-    base: { steps: 2, batch: 4, lr: 2e-3 },
-    in: { steps: 2, batch: 4, lr: 1e-3 },
-    rl: { steps: 1, batch: 2, group: 2, lr: 2e-4, maxNewTokens: 8 },
-  },
-  pairs: 1,
-  ablated: 2,
-  attended: 1,
-  asked: 4,
-}
 
 const json = (root: string, file: string) => JSON.parse(readFileSync(join(root, file), 'utf8'))
 
