@@ -4,141 +4,176 @@
 #include <array>
 #include <bit>
 #include <cmath>
+#include <limits>
+#include <mutex>
 #include <type_traits>
 
+#include "kernels/blocks.h"
 #include "kernels/clones.h"
 #include "pch.h"
 
 namespace frankentorch {
 namespace {
 
-constexpr int64_t kBlock = 4096;  // elements: a handful of float32 blocks stay in the first-level cache
 constexpr int64_t kGrain = 1 << 17;
 constexpr int kBins = 64;
 constexpr int kSmallest = -48;  // exponent of the first bin
 
-template <class Real>
-using Bits = std::conditional_t<sizeof(Real) == 4, uint32_t, uint64_t>;
-
-// --- a block widened to the type of the differences ------------------------------------------------------------------
-
-FRANKENTORCH_CLONES void widen_bfloat16(const uint16_t* in, int64_t count, float* out) {
-  auto* bits = reinterpret_cast<uint32_t*>(out);
-#pragma omp simd
-  for (int64_t i = 0; i < count; ++i) bits[i] = static_cast<uint32_t>(in[i]) << 16;
-}
+// --- one update of a block -------------------------------------------------------------------------------------------
 
 template <class Real>
-void widen(const at::Tensor& tensor, int64_t begin, int64_t count, Real* out) {
-  const void* data = static_cast<const uint8_t*>(tensor.const_data_ptr()) + begin * tensor.element_size();
-  if constexpr (std::is_same_v<Real, float>)
-    if (tensor.scalar_type() == at::kBFloat16) return widen_bfloat16(static_cast<const uint16_t*>(data), count, out);
-  AT_DISPATCH_FLOATING_TYPES_AND2(at::kHalf, at::kBFloat16, tensor.scalar_type(), "widen", [&] {
-    const auto* numbers = static_cast<const scalar_t*>(data);
-    for (int64_t i = 0; i < count; ++i) out[i] = static_cast<Real>(numbers[i]);
-  });
-}
-
-// --- sums over a block -----------------------------------------------------------------------------------------------
-
-template <class Real>
-[[gnu::always_inline]] inline double dot(const Real* a, const Real* b, int64_t count) {
-  double sum = 0;
-#pragma omp simd reduction(+ : sum)
-  for (int64_t i = 0; i < count; ++i) sum += static_cast<double>(a[i]) * static_cast<double>(b[i]);
-  return sum;
-}
-
-struct Difference {
-  double largest = 0;  // magnitude
-  double total = 0;    // of magnitudes
-  int64_t unchanged = 0;
+struct Format {
+  using Bits = std::conditional_t<sizeof(Real) == 4, int32_t, int64_t>;
+  static constexpr int mantissa = sizeof(Real) == 4 ? 23 : 52;
+  static constexpr Bits magnitude = std::numeric_limits<Bits>::max();  // all bits but the sign
+  static constexpr Bits exponent_of_first_bin = (sizeof(Real) == 4 ? 127 : 1023) + kSmallest;
 };
 
-// delta = after - before
+struct Change {
+  double largest;     // magnitude
+  int64_t unchanged;  // elements
+};
+
+// delta = after − before. Integers stand for magnitudes, whose order they have, and for conditions: a loop with a
+// branch is not vectorised.
 template <class Real>
-[[gnu::always_inline]] inline Difference difference(const Real* before, const Real* after, int64_t count, Real* delta) {
-  Real largest = 0;
-  double total = 0;
-  int64_t unchanged = 0;
-#pragma omp simd reduction(max : largest) reduction(+ : total, unchanged)
+[[gnu::always_inline]] inline Change subtract_of(const Real* before, const Real* after, int64_t count, Real* delta) {
+  using Bits = typename Format<Real>::Bits;
+  Bits largest = 0, unchanged = 0;
+#pragma omp simd reduction(max : largest) reduction(+ : unchanged)
   for (int64_t i = 0; i < count; ++i) {
-    const bool equal = before[i] == after[i] || (before[i] != before[i] && after[i] != after[i]);
-    delta[i] = equal ? Real(0) : after[i] - before[i];
-    const Real magnitude = delta[i] < 0 ? -delta[i] : delta[i];
-    largest = largest > magnitude ? largest : magnitude;
-    total += static_cast<double>(magnitude);
+    const Real a = before[i], b = after[i];
+    const Bits equal = (a == b) | ((a != a) & (b != b));
+    const Bits difference = std::bit_cast<Bits>(b - a) & (equal - 1);
+    const Bits magnitude = difference & Format<Real>::magnitude;
+    delta[i] = std::bit_cast<Real>(difference);
+    largest = magnitude > largest ? magnitude : largest;
     unchanged += equal;
   }
-  return {static_cast<double>(largest), total, unchanged};
+  return {std::bit_cast<Real>(largest), unchanged};
+}
+
+// Of each magnitude; unchanged elements are in the first.
+template <class Real>
+[[gnu::always_inline]] inline void bins_of(const Real* delta, int64_t count, uint8_t* bins) {
+  using F = Format<Real>;
+#pragma omp simd
+  for (int64_t i = 0; i < count; ++i) {
+    auto bin = ((std::bit_cast<typename F::Bits>(delta[i]) & F::magnitude) >> F::mantissa) - F::exponent_of_first_bin;
+    bin = bin < 0 ? 0 : bin;
+    bin = bin >= kBins ? kBins - 1 : bin;
+    bins[i] = static_cast<uint8_t>(bin);
+  }
+}
+
+struct Sums {
+  double squares, magnitudes;
+};
+
+template <class Real>
+[[gnu::always_inline]] inline Sums sums_of(const Real* delta, int64_t count) {
+  double squares = 0, magnitudes = 0;
+#pragma omp simd reduction(+ : squares, magnitudes)
+  for (int64_t i = 0; i < count; ++i) {
+    const double value = delta[i];
+    squares += value * value;
+    magnitudes += std::abs(value);
+  }
+  return {squares, magnitudes};
 }
 
 // GCC clones no templates.
-FRANKENTORCH_CLONES double dot_of(const float* a, const float* b, int64_t count) {
-  return dot(a, b, count);
+FRANKENTORCH_CLONES Change subtract(const float* before, const float* after, int64_t count, float* delta) {
+  return subtract_of(before, after, count, delta);
 }
-FRANKENTORCH_CLONES double dot_of(const double* a, const double* b, int64_t count) {
-  return dot(a, b, count);
+FRANKENTORCH_CLONES Change subtract(const double* before, const double* after, int64_t count, double* delta) {
+  return subtract_of(before, after, count, delta);
 }
-FRANKENTORCH_CLONES Difference difference_of(const float* before, const float* after, int64_t count, float* delta) {
-  return difference(before, after, count, delta);
+FRANKENTORCH_CLONES void bins(const float* delta, int64_t count, uint8_t* out) {
+  bins_of(delta, count, out);
 }
-FRANKENTORCH_CLONES Difference difference_of(const double* before, const double* after, int64_t count, double* delta) {
-  return difference(before, after, count, delta);
+FRANKENTORCH_CLONES void bins(const double* delta, int64_t count, uint8_t* out) {
+  bins_of(delta, count, out);
+}
+FRANKENTORCH_CLONES Sums sums(const float* delta, int64_t count) {
+  return sums_of(delta, count);
+}
+FRANKENTORCH_CLONES Sums sums(const double* delta, int64_t count) {
+  return sums_of(delta, count);
 }
 
-// Four counts side by side: neighbours often share a bin, and one counter would wait for itself.
-using Counts = std::array<std::array<int64_t, kBins>, 4>;
-
-template <class Real>
-void count_magnitudes(const Real* delta, int64_t count, Counts& counts) {
-  constexpr int mantissa = sizeof(Real) == 4 ? 23 : 52, bias = sizeof(Real) == 4 ? 127 : 1023;
-  for (int64_t i = 0; i < count; ++i) {
-    const auto bits = std::bit_cast<Bits<Real>>(delta[i]) << 1 >> 1;  // without the sign
-    const int bin = std::clamp(static_cast<int>(bits >> mantissa) - bias - kSmallest, 0, kBins - 1);
-    counts[i & 3][bin] += bits != 0;
+// How many elements are in each bin. Two neighbours are counted at once by the pair of their bins, and neighbouring
+// pairs in two tables: a count waits for the one before where both are of the same place.
+class BinCounts {
+ public:
+  void add(const uint8_t* bins, int64_t count) {
+    int64_t i = 0;
+    for (; i + 4 <= count; i += 4) {
+      ++of_pairs_[0][place(bins[i], bins[i + 1])];
+      ++of_pairs_[1][place(bins[i + 2], bins[i + 3])];
+    }
+    for (; i < count; ++i) ++rest_[bins[i]];
   }
-}
 
-// --- one thread's share ----------------------------------------------------------------------------------------------
+  void add_to(int64_t* totals) const {
+    for (int bin = 0; bin < kBins; ++bin) totals[bin] += rest_[bin];
+    for (const auto& table : of_pairs_)
+      for (int one = 0; one < kBins; ++one)
+        for (int other = 0; other < kBins; ++other) {
+          totals[one] += table[place(one, other)];
+          totals[other] += table[place(one, other)];
+        }
+  }
+
+ private:
+  static int place(int one, int other) { return one * kBins + other; }
+
+  std::array<std::array<int64_t, kBins * kBins>, 2> of_pairs_{};
+  std::array<int64_t, kBins> rest_{};
+};
+
+// --- a stretch of elements -------------------------------------------------------------------------------------------
 
 struct Layout {
   int64_t updates;
   int64_t checkpoints() const { return updates + 1; }
   int64_t of_update(int64_t i) const { return checkpoints() + 4 * i; }
+  bool is_maximum(int64_t j) const {
+    return j >= checkpoints() && j < of_update(updates) && (j - checkpoints()) % 4 == 1;
+  }
   int64_t of_pair(int64_t i, int64_t j) const {
     return checkpoints() + 4 * updates + i * updates - i * (i + 1) / 2 + (j - i - 1);
   }
   int64_t size() const { return checkpoints() + 4 * updates + updates * (updates - 1) / 2; }
 };
 
-struct Share {
-  std::vector<double> sums;
-  std::vector<Counts> counts;
-};
-
 template <class Real>
-void add_range(const std::vector<at::Tensor>& chain, int64_t begin, int64_t end, Share& share) {
+void add_stretch(const std::vector<at::Tensor>& chain, int64_t begin, int64_t end, double* total,
+                 std::vector<BinCounts>& counts) {
   const Layout at{static_cast<int64_t>(chain.size()) - 1};
-  std::vector<Real> values(chain.size() * kBlock), deltas(at.updates * kBlock);
-  for (int64_t first = begin; first < end; first += kBlock) {
-    const int64_t count = std::min(kBlock, end - first);
+  constexpr int64_t block = blocks::kElements;
+  std::vector<Real> values(chain.size() * block), deltas(at.updates * block);
+  std::array<uint8_t, block> bin{};
+  for (int64_t first = begin; first < end; first += block) {
+    const int64_t count = std::min(block, end - first);
     for (int64_t i = 0; i < at.checkpoints(); ++i) {
-      Real* block = values.data() + i * kBlock;
-      widen(chain[i], first, count, block);
-      share.sums[i] += dot_of(block, block, count);
+      Real* value = values.data() + i * block;
+      blocks::widen(chain[i], first, count, value);
+      total[i] += blocks::squares(value, count);
     }
     for (int64_t i = 0; i < at.updates; ++i) {
-      const Real* before = values.data() + i * kBlock;
-      Real* delta = deltas.data() + i * kBlock;
-      const Difference change = difference_of(before, before + kBlock, count, delta);
-      double* sums = share.sums.data() + at.of_update(i);
-      sums[0] += dot_of(delta, delta, count);
-      sums[1] = std::max(sums[1], change.largest);
-      sums[2] += static_cast<double>(change.unchanged);
-      sums[3] += change.total;
-      if (change.unchanged < count) count_magnitudes(delta, count, share.counts[i]);
-      for (int64_t j = 0; j < i; ++j) share.sums[at.of_pair(j, i)] += dot_of(deltas.data() + j * kBlock, delta, count);
+      const Real* before = values.data() + i * block;
+      Real* delta = deltas.data() + i * block;
+      const Change change = subtract(before, before + block, count, delta);
+      const Sums sum = sums(delta, count);
+      double* of_update = total + at.of_update(i);
+      of_update[0] += sum.squares;
+      of_update[1] = std::max(of_update[1], change.largest);
+      of_update[2] += static_cast<double>(change.unchanged);
+      of_update[3] += sum.magnitudes;
+      bins(delta, count, bin.data());
+      counts[i].add(bin.data(), count);
+      for (int64_t j = 0; j < i; ++j) total[at.of_pair(j, i)] += blocks::dot(deltas.data() + j * block, delta, count);
     }
   }
 }
@@ -162,34 +197,29 @@ std::tuple<at::Tensor, at::Tensor> update_statistics(const std::vector<at::Tenso
   const Layout at{static_cast<int64_t>(chain.size()) - 1};
   const bool wide = std::any_of(chain.begin(), chain.end(), [](auto& t) { return t.scalar_type() == at::kDouble; });
 
-  // Shares are fixed stretches of elements and not the threads', so that sums do not depend on how many those are.
+  // Sums are of fixed stretches of elements and not of threads, so that they do not depend on how many those are.
   const int64_t elements = chain[0].numel(), stretches = (elements + kGrain - 1) / kGrain;
-  std::vector<Share> shares(stretches, {std::vector<double>(at.size()), std::vector<Counts>(at.updates, Counts{})});
+  std::vector<double> parts(stretches * at.size());
+  at::Tensor sums = at::zeros({at.size()}, at::kDouble), counts = at::zeros({at.updates, kBins}, at::kLong);
+  auto* total = counts.mutable_data_ptr<int64_t>();
+  std::mutex counting;
   at::parallel_for(0, stretches, 1, [&](int64_t begin, int64_t end) {
+    std::vector<BinCounts> bins(at.updates);
     for (int64_t i = begin; i < end; ++i) {
       const int64_t last = std::min(elements, (i + 1) * kGrain);
-      if (wide)
-        add_range<double>(chain, i * kGrain, last, shares[i]);
-      else
-        add_range<float>(chain, i * kGrain, last, shares[i]);
+      (wide ? add_stretch<double> : add_stretch<float>)(chain, i * kGrain, last, parts.data() + i * at.size(), bins);
     }
+    const std::lock_guard lock(counting);
+    for (int64_t i = 0; i < at.updates; ++i) bins[i].add_to(total + i * kBins);
   });
 
-  at::Tensor sums = at::zeros({at.size()}, at::kDouble), counts = at::zeros({at.updates, kBins}, at::kLong);
   auto* sum = sums.mutable_data_ptr<double>();
-  auto* total = counts.mutable_data_ptr<int64_t>();
-  for (const auto& share : shares) {
-    for (int64_t i = 0; i < at.size(); ++i) sum[i] += share.sums[i];
-    for (int64_t i = 0; i < at.updates; ++i)
-      for (const auto& some : share.counts[i])
-        for (int bin = 0; bin < kBins; ++bin) total[i * kBins + bin] += some[bin];
-  }
-  // Maxima do not add up.
-  for (int64_t i = 0; i < at.updates; ++i) {
-    sum[at.of_update(i) + 1] = 0;
-    for (const auto& share : shares)
-      sum[at.of_update(i) + 1] = std::max(sum[at.of_update(i) + 1], share.sums[at.of_update(i) + 1]);
-  }
+  for (int64_t i = 0; i < stretches; ++i)
+    for (int64_t j = 0; j < at.size(); ++j) {
+      const double part = parts[i * at.size() + j];
+      sum[j] = at.is_maximum(j) ? std::max(sum[j], part) : sum[j] + part;
+    }
+  for (int64_t i = 0; i < at.updates; ++i) total[i * kBins] -= static_cast<int64_t>(sum[at.of_update(i) + 2]);
   return {sums, counts};
 }
 
@@ -200,13 +230,13 @@ at::Tensor inner_product(const at::Tensor& a, const at::Tensor& b) {
   const bool wide = left.scalar_type() == at::kDouble || right.scalar_type() == at::kDouble;
   std::vector<double> sums(stretches);
   const auto add = [&]<class Real>(Real, int64_t begin, int64_t end) {
-    std::vector<Real> one(kBlock), other(kBlock);
+    std::array<Real, blocks::kElements> one, other;
     double sum = 0;
-    for (int64_t first = begin; first < end; first += kBlock) {
-      const int64_t count = std::min(kBlock, end - first);
-      widen(left, first, count, one.data());
-      widen(right, first, count, other.data());
-      sum += dot_of(one.data(), other.data(), count);
+    for (int64_t first = begin; first < end; first += blocks::kElements) {
+      const int64_t count = std::min(blocks::kElements, end - first);
+      blocks::widen(left, first, count, one.data());
+      blocks::widen(right, first, count, other.data());
+      sum += blocks::dot(one.data(), other.data(), count);
     }
     return sum;
   };

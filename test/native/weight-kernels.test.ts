@@ -62,6 +62,41 @@ describe('update_statistics equals its twin of libtorch operators', () => {
     expect((await numbers(sums)).slice(2)).toEqual([0.25, 0.5, 3, 0.5])
   })
 
+  test.each(floats)('magnitudes of %s are counted by the exponent of 2', async (dtype) => {
+    // exponents from below the first bin to above the last, as far as the dtype has them, signs and fractions among them
+    const steps = Float64Array.from(
+      { length: 3 * 4099 },
+      (_, i) => (i % 2 ? -1 : 1) * 2 ** ((i % 71) - 52) * (1 + (i % 3) / 4),
+    )
+    using before = (await ops.zeros([steps.length]).to(dtype)) as Tensor
+    using after = (await tensor(steps).to(dtype)) as Tensor
+    const { counts } = recordOwn('update_statistics', [[before, after]]) as unknown as { counts: Expression }
+    const expected = new Array(64).fill(0)
+    for (const step of await numbers(after.to('float64') as Expression)) {
+      const exponent = Math.floor(Math.log2(Math.abs(step)))
+      if (step !== 0 && Number.isFinite(step)) expected[Math.min(63, Math.max(0, exponent + 48))]++
+      else if (step !== 0) expected[63]++
+    }
+    expect(await numbers(counts)).toEqual(expected)
+  })
+
+  test('every float16 number is read exactly', async () => {
+    const every = Uint16Array.from({ length: 1 << 16 }, (_, i) => i)
+    using bits = tensor(Int16Array.from(every))
+    using halves = (await bits.view('float16')) as Tensor
+    using zeros = (await ops.zeros([every.length]).to('float16')) as Tensor
+    const { sums } = recordOwn('update_statistics', [[zeros, halves]]) as unknown as { sums: Expression }
+    expect(Number.isFinite((await numbers(sums))[1]!)).toBe(false)
+    using finite = (await halves.isfinite()) as Tensor
+    using numbersOnly = (await halves.masked_select(finite)) as Tensor
+    using none = (await ops.zeros([numbersOnly.numel()]).to('float16')) as Tensor
+    const { sums: own } = recordOwn('update_statistics', [[none, numbersOnly]]) as unknown as { sums: Expression }
+    const expected = await twin([none, numbersOnly])
+    ;(await numbers(own)).forEach((value, i) => {
+      expect(Math.abs(value - expected[i]!)).toBeLessThanOrEqual(1e-13 * Math.abs(expected[i]!))
+    })
+  })
+
   test('tensors of unlike shapes are refused', async () => {
     using one = tensor([1, 2])
     using other = tensor([1, 2, 3])
