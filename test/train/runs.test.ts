@@ -46,8 +46,9 @@ const grpoOptions = (): GrpoOptions => ({
 async function trained<Options extends SftOptions | GrpoOptions>(
   train: (model: VisionLanguageModel, options: Options) => Promise<unknown>,
   options: Options,
+  dtype?: 'bfloat16',
 ): Promise<void> {
-  await using model = await VisionLanguageModel.load(tiny)
+  await using model = await VisionLanguageModel.load(tiny, { dtype })
   await train(model, options)
 }
 
@@ -65,6 +66,7 @@ async function results(out: string): Promise<Buffer[]> {
 
 describe.each([
   ['sft', (options: object) => trained(sft, { ...sftOptions(), ...options })],
+  ['sft in bfloat16', (options: object) => trained(sft, { ...sftOptions(), lr: 1e-5, ...options }, 'bfloat16')],
   ['grpo', (options: object) => trained(grpo, { ...grpoOptions(), ...options })],
 ] as const)('a run of %s', (name, run) => {
   test('that was interrupted, and then killed, goes on to the same bytes as an undisturbed one', async () => {
