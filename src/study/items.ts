@@ -1,6 +1,7 @@
 import { rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { VisionLanguageModel } from '../model/model.ts'
+import type { Progress } from '../run/progress.ts'
 import type { StudyConfig } from './config.ts'
 import type { Item, ItemContext, StudyModel } from './item.ts'
 
@@ -29,81 +30,51 @@ function probed({ models }: Analysis, chosen: readonly string[] | undefined): St
   return pair.length > 0 ? pair : [...models]
 }
 
-async function withModel<Result>(
-  { config: { device, dtype } }: Analysis,
-  directory: string,
-  { signal }: ItemContext,
-  use: (model: VisionLanguageModel) => Promise<Result>,
-): Promise<Result> {
-  await using model = await VisionLanguageModel.load(directory, { device, dtype, signal })
-  return await use(model)
-}
+type Common = Pick<ItemContext, 'out' | 'signal'> & { onProgress: (progress: Progress) => void }
 
-function visionItems(analysis: Analysis): Item[] {
-  const { vision: settings } = analysis.config
+/** An item for each model that a probe looks at; none where the study says nothing of the probe. */
+function probeItems<Settings extends { models?: readonly string[] }>(
+  analysis: Analysis,
+  { id, label, cost }: Pick<Item, 'id' | 'label' | 'cost'>,
+  settings: Settings | undefined,
+  run: (model: VisionLanguageModel, options: Omit<Settings, 'models'> & Common) => Promise<unknown>,
+): Item[] {
   if (!settings) return []
+  const { device, dtype } = analysis.config
   const { models: chosen, ...options } = settings
   return probed(analysis, chosen).map(({ name, directory }) => ({
-    id: `vision/${name}`,
-    label: `image swap in ${name}`,
-    cost: 10,
-    run: async (context) => {
-      const { vision } = await import('../probe/index.ts')
-      await withModel(analysis, directory, context, (model) =>
-        vision(model, {
-          ...options,
-          out: context.out,
-          signal: context.signal,
-          onProgress: ({ done, total }) => context.onProgress(done, total),
-        }),
-      )
+    id: `${id}/${name}`,
+    label: `${label} ${name}`,
+    cost,
+    run: async ({ out, signal, onProgress }) => {
+      await using model = await VisionLanguageModel.load(directory, { device, dtype, signal })
+      await run(model, { ...options, out, signal, onProgress: ({ done, total }) => onProgress(done, total) })
     },
   }))
+}
+
+const probes = () => import('../probe/index.ts')
+
+function visionItems(analysis: Analysis): Item[] {
+  const about = { id: 'vision', label: 'image swap in', cost: 10 }
+  return probeItems(analysis, about, analysis.config.vision, async (model, options) =>
+    (await probes()).vision(model, options),
+  )
 }
 
 function reasoningItems(analysis: Analysis): Item[] {
+  const about = { id: 'reasoning', label: 'skipped layers in', cost: 10 }
   const { reasoning: settings, seed } = analysis.config
-  if (!settings) return []
-  const { models: chosen, ...options } = settings
-  return probed(analysis, chosen).map(({ name, directory }) => ({
-    id: `reasoning/${name}`,
-    label: `skipped layers in ${name}`,
-    cost: 10,
-    run: async (context) => {
-      const { reasoning } = await import('../probe/index.ts')
-      await withModel(analysis, directory, context, (model) =>
-        reasoning(model, {
-          ...options,
-          seed,
-          out: context.out,
-          signal: context.signal,
-          onProgress: ({ done, total }) => context.onProgress(done, total),
-        }),
-      )
-    },
-  }))
+  return probeItems(analysis, about, settings, async (model, options) =>
+    (await probes()).reasoning(model, { ...options, seed }),
+  )
 }
 
 function attentionItems(analysis: Analysis): Item[] {
-  const { attention: settings } = analysis.config
-  if (!settings) return []
-  const { models: chosen, ...options } = settings
-  return probed(analysis, chosen).map(({ name, directory }) => ({
-    id: `attention/${name}`,
-    label: `attention to the image in ${name}`,
-    cost: 5,
-    run: async (context) => {
-      const { attention } = await import('../probe/index.ts')
-      await withModel(analysis, directory, context, (model) =>
-        attention(model, {
-          ...options,
-          out: context.out,
-          signal: context.signal,
-          onProgress: ({ done, total }) => context.onProgress(done, total),
-        }),
-      )
-    },
-  }))
+  const about = { id: 'attention', label: 'attention to the image in', cost: 5 }
+  return probeItems(analysis, about, analysis.config.attention, async (model, options) =>
+    (await probes()).attention(model, options),
+  )
 }
 
 /** Over Base → IN → RL, or what there is of it. */
