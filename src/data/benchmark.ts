@@ -4,7 +4,7 @@ import type { Message } from '../model/processor/messages.ts'
 import { type DataImage, rowImage } from './image.ts'
 import { splitFiles } from './locate.ts'
 import { type PromptStyle, prompt, type Question } from './prompt.ts'
-import type { Row } from './row.ts'
+import { type InvalidRow, type Row, unlessInvalid } from './row.ts'
 import { type ReadOptions, readRows } from './rows.ts'
 
 /** One question of a benchmark. */
@@ -52,7 +52,8 @@ export interface Benchmark {
   files(source: string, options?: Pick<BenchmarkReadOptions, 'split'>): Promise<string[]>
   /**
    * The items of a split, in the order of its files. `source`: a file, a folder, or a data set of the Hub in the Hugging Face cache (`org/name`).
-   * Throws `ERR_DATA` with file and record for what does not fit the layout, and for missing images unless `images: false`.
+   * Throws `ERR_DATA` with file and record for what does not fit the layout, and for missing images unless `images: false`; with `onInvalid` it is
+   * told of them instead.
    */
   read(source: string, options?: BenchmarkReadOptions): AsyncGenerator<Item>
   /** The item id that a record (of the benchmark, or of replies in its output format) names, or undefined. */
@@ -91,16 +92,29 @@ export function defineBenchmark(definition: BenchmarkDefinition): Benchmark {
   async function* read(source: string, options: BenchmarkReadOptions = {}): AsyncGenerator<Item> {
     const { images = true, only } = options
     const places = new Map<string, string>()
+    let index = 0
+    const onInvalid =
+      options.onInvalid &&
+      ((invalid: InvalidRow) => {
+        index++
+        options.onInvalid!(invalid)
+      })
     for (const file of await files(source, options)) {
-      for await (const row of readRows(file, { images })) {
-        const item: Item = definition.item(row, places.size)
-        const earlier = places.get(item.id)
-        if (earlier)
-          throw error('ERR_DATA', `Expected different ids but ${row.place} and ${earlier} both have '${item.id}'`)
-        places.set(item.id, row.place)
-        if (only && !only.has(item.id)) continue
-        const image = images ? definition.image?.(row.value) : undefined
-        yield image === undefined ? item : { ...item, image: await rowImage(file, row, image, definition.imageFolders) }
+      for await (const row of readRows(file, { images, onInvalid })) {
+        const item = await unlessInvalid(row.place, options.onInvalid, async () => {
+          const item: Item = definition.item(row, index)
+          const earlier = places.get(item.id)
+          if (earlier)
+            throw error('ERR_DATA', `Expected different ids but ${row.place} and ${earlier} both have '${item.id}'`)
+          places.set(item.id, row.place)
+          if (only && !only.has(item.id)) return undefined
+          const image = images ? definition.image?.(row.value) : undefined
+          return image === undefined
+            ? item
+            : { ...item, image: await rowImage(file, row, image, definition.imageFolders) }
+        })
+        index++
+        if (item) yield item
       }
     }
   }

@@ -1,22 +1,32 @@
 import { createReadStream } from 'node:fs'
 import { error, messageOf } from '../errors.ts'
-import { isRecord, kindOf, type Row } from './row.ts'
+import { isRecord, kindOf, type Row, unlessInvalid } from './row.ts'
+import type { ReadOptions } from './rows.ts'
 
 /**
  * The objects of a JSONL file, one a line, without holding the file. Blank lines are skipped and counted. Lines end at `\n` only: readline would
  * also break at U+2028, which JSON allows inside strings.
  */
-export async function* readJsonLines(path: string): AsyncGenerator<Row> {
+export async function* readJsonLines(
+  path: string,
+  { onInvalid }: Pick<ReadOptions, 'onInvalid'> = {},
+): AsyncGenerator<Row> {
   let line = 0
   for await (const bytes of lines(path)) {
     line++
     const place = `${path}:${line}`
-    const text = decode(bytes, place).replace(/^\ufeff/, '')
-    if (text.trim() === '') continue
-    const value = parse(text, place)
-    if (!isRecord(value)) throw error('ERR_DATA', `Expected an object at ${place} but found ${kindOf(value)}`)
-    yield { value, place }
+    const row = await unlessInvalid(place, onInvalid, () => rowOf(bytes, place))
+    if (row) yield row
   }
+}
+
+// Undefined for a blank line.
+function rowOf(bytes: Buffer, place: string): Row | undefined {
+  const text = decode(bytes, place).replace(/^\ufeff/, '')
+  if (text.trim() === '') return undefined
+  const value = parse(text, place)
+  if (!isRecord(value)) throw error('ERR_DATA', `Expected an object at ${place} but found ${kindOf(value)}`)
+  return { value, place }
 }
 
 const utf8 = new TextDecoder('utf-8', { fatal: true })

@@ -4,6 +4,7 @@ import { z } from 'zod'
 import { check } from '../check.ts'
 import { error } from '../errors.ts'
 import { type Content, checkMessages, type Message } from '../model/processor/messages.ts'
+import { type Row, unlessInvalid } from './row.ts'
 import { type ReadOptions, readRows } from './rows.ts'
 
 const layout = z.looseObject({
@@ -25,26 +26,38 @@ export type DataRecord = z.output<typeof layout> & { messages: Message[] }
 /**
  * The records of a `.jsonl`, `.json` or `.parquet` file in order. Paths of images, in `image` and in messages, are relative to the file's folder and
  * come back resolved; messages come back as the model takes them. Throws `ERR_DATA` (`ERR_MESSAGES` for a message) with file and line for a record of
- * another form, and for an image that is not there unless `images: false`. `only` leaves out the records with other ids, and their images.
+ * another form, and for an image that is not there unless `images: false`; with `onInvalid` it is told of them instead. `only` leaves out the
+ * records with other ids, and their images.
  */
 export async function* readRecords(
   path: string,
-  { images = true, only }: ReadOptions & { only?: ReadonlySet<string> } = {},
+  { images = true, only, onInvalid }: ReadOptions & { only?: ReadonlySet<string> } = {},
 ): AsyncGenerator<DataRecord> {
-  const locate = (file: string) => (isAddress(file) ? file : resolve(dirname(path), file))
-  for await (const { value, place } of readRows(path, { images })) {
-    // a parquet file has every column in every row
-    const present = Object.fromEntries(Object.entries(value).filter(([, field]) => field !== null))
-    const { image, ...record } = check(layout, present, place, 'ERR_DATA')
-    if (only && !only.has(record.id)) continue
-    const messages = checkMessages(record.messages, `${place}.messages`).map(({ role, content }) => ({
-      role,
-      content: typeof content === 'string' ? content : content.map((part) => located(part, locate)),
-    }))
-    const found: DataRecord = { ...record, messages, ...(image === undefined ? {} : { image: locate(image) }) }
-    if (images) await requireImages(found, place)
-    yield found
+  for await (const row of readRows(path, { images, onInvalid })) {
+    const found = await unlessInvalid(row.place, onInvalid, () => recordOf(path, row, images, only))
+    if (found) yield found
   }
+}
+
+// Undefined for one that is not among those wanted.
+async function recordOf(
+  path: string,
+  { value, place }: Row,
+  images: boolean,
+  only: ReadonlySet<string> | undefined,
+): Promise<DataRecord | undefined> {
+  const locate = (file: string) => (isAddress(file) ? file : resolve(dirname(path), file))
+  // a parquet file has every column in every row
+  const present = Object.fromEntries(Object.entries(value).filter(([, field]) => field !== null))
+  const { image, ...record } = check(layout, present, place, 'ERR_DATA')
+  if (only && !only.has(record.id)) return undefined
+  const messages = checkMessages(record.messages, `${place}.messages`).map(({ role, content }) => ({
+    role,
+    content: typeof content === 'string' ? content : content.map((part) => located(part, locate)),
+  }))
+  const found: DataRecord = { ...record, messages, ...(image === undefined ? {} : { image: locate(image) }) }
+  if (images) await requireImages(found, place)
+  return found
 }
 
 function isAddress(path: string): boolean {

@@ -4,6 +4,27 @@ export interface Row {
   place: string
 }
 
+/** What stands where a record is expected and is none. */
+export interface InvalidRow {
+  place: string
+  reason: unknown
+}
+
+/** What `make` gives; where it throws, undefined, and `onInvalid` is told. Without that it throws. */
+export async function unlessInvalid<T>(
+  place: string,
+  onInvalid: ((invalid: InvalidRow) => void) | undefined,
+  make: () => T | Promise<T>,
+): Promise<T | undefined> {
+  try {
+    return await make()
+  } catch (reason) {
+    if (!onInvalid) throw reason
+    onInvalid({ place, reason })
+    return undefined
+  }
+}
+
 export function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

@@ -2,11 +2,13 @@ import { readFile, stat } from 'node:fs/promises'
 import { extname } from 'node:path'
 import { error, messageOf } from '../errors.ts'
 import { readJsonLines } from './jsonl.ts'
-import { isRecord, kindOf, type Row } from './row.ts'
+import { type InvalidRow, isRecord, kindOf, type Row, unlessInvalid } from './row.ts'
 
 export interface ReadOptions {
   /** false leaves images out: parquet columns that embed them are not decoded, image files are not looked for. Default true. */
   images?: boolean
+  /** Told of a record that does not fit, in its place among the others, instead of throwing; it is left out, and reading goes on. */
+  onInvalid?: (invalid: InvalidRow) => void
 }
 
 /**
@@ -14,14 +16,14 @@ export interface ReadOptions {
  * object of them. Integers of 64 bits are numbers where a number holds them exactly, else decimal text; embedded images are `{ bytes, path }`.
  * Throws `ERR_DATA` with file and place.
  */
-export async function* readRows(path: string, { images = true }: ReadOptions = {}): AsyncGenerator<Row> {
+export async function* readRows(path: string, { images = true, onInvalid }: ReadOptions = {}): AsyncGenerator<Row> {
   const found = await stat(path).catch(() => undefined)
   if (!found?.isFile())
     throw error('ERR_DATA', `Expected a data file at ${path} but ${found ? 'it is no file' : 'nothing is there'}`)
   const extension = extname(path).toLowerCase()
-  if (extension === '.jsonl' || extension === '.ndjson') yield* readJsonLines(path)
+  if (extension === '.jsonl' || extension === '.ndjson') yield* readJsonLines(path, { onInvalid })
   else if (extension === '.parquet') yield* (await import('./parquet.ts')).readParquet(path, { images })
-  else if (extension === '.json') yield* readJson(path)
+  else if (extension === '.json') yield* readJson(path, onInvalid)
   else
     throw error(
       'ERR_DATA',
@@ -29,7 +31,7 @@ export async function* readRows(path: string, { images = true }: ReadOptions = {
     )
 }
 
-async function* readJson(path: string): AsyncGenerator<Row> {
+async function* readJson(path: string, onInvalid: ReadOptions['onInvalid']): AsyncGenerator<Row> {
   const content = await readFile(path, 'utf8')
   let parsed: unknown
   try {
@@ -45,7 +47,10 @@ async function* readJson(path: string): AsyncGenerator<Row> {
   }
   for (const [key, value] of Object.entries(parsed)) {
     const place = `${path} record ${key}`
-    if (!isRecord(value)) throw error('ERR_DATA', `Expected an object at ${place} but found ${kindOf(value)}`)
-    yield { value, place }
+    const row = await unlessInvalid(place, onInvalid, () => {
+      if (isRecord(value)) return { value, place }
+      throw error('ERR_DATA', `Expected an object at ${place} but found ${kindOf(value)}`)
+    })
+    if (row) yield row
   }
 }

@@ -52,6 +52,8 @@ interface Joining {
   options: z.output<typeof RowOptions>
   /** One for each reply. */
   rows: Row[]
+  /** Fulfilled when each of them has its reply, or a reason why not. */
+  settled: Promise<unknown>
 }
 
 interface Row {
@@ -109,15 +111,15 @@ export class DecodeBatch implements AsyncDisposable {
       prepared.release()
       throw disposed()
     }
-    const joining: Joining = { prompt: prepared, options: checked, rows: [] }
+    const rows: Row[] = []
     const replies = prepared.rows.map(
       (_, reply) =>
         new Promise<BatchReply>((resolve, reject) => {
           const { promptTokenIds } = prepared
-          joining.rows.push({ promptTokenIds, options: checked, reply, tokenIds: [], resolve, reject })
+          rows.push({ promptTokenIds, options: checked, reply, tokenIds: [], resolve, reject })
         }),
     )
-    this.#waiting.push(joining)
+    this.#waiting.push({ prompt: prepared, options: checked, rows, settled: Promise.allSettled(replies) })
     this.#loop ??= this.#run()
     return options.numReturnSequences === undefined ? replies[0]! : Promise.all(replies)
   }
@@ -155,7 +157,7 @@ export class DecodeBatch implements AsyncDisposable {
 
   // One at a time: the prompt of one row must not keep another's first token waiting for long.
   async #join(): Promise<void> {
-    const { prompt, options, rows } = this.#waiting.shift()!
+    const { prompt, options, rows, settled } = this.#waiting.shift()!
     const { signal } = options
     try {
       const emitted = await abortable(signal, (cancellation) =>
@@ -173,6 +175,7 @@ export class DecodeBatch implements AsyncDisposable {
         for (const id of ids) this.#leave(id)
       }
       signal?.addEventListener('abort', leave, { once: true })
+      settled.then(() => signal?.removeEventListener('abort', leave))
       this.#take(emitted)
       if (signal?.aborted) leave()
     } catch (thrown) {

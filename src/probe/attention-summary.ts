@@ -32,6 +32,8 @@ export interface LayerMass {
 
 /** `attention_mass.json`. `difference`: versus less model. */
 export interface AttentionMass {
+  /** Samples that could not be answered; the reasons are in `failures.jsonl`. */
+  failures: number
   layers: LayerMass[]
   versus?: LayerMass[]
   difference?: LayerMass[]
@@ -39,16 +41,15 @@ export interface AttentionMass {
 
 export function summarizeAttention(
   records: readonly AttentionRecord[],
-  layers: number,
-  withVersus: boolean,
+  { layers, versus: withVersus, failures }: { layers: number; versus: boolean; failures: number },
 ): AttentionMass {
   const own = means(records, layers)
-  if (!withVersus) return { layers: own }
+  if (!withVersus) return { failures, layers: own }
   const versus = means(
     records.flatMap(({ versus }) => versus ?? []),
     layers,
   )
-  return { layers: own, versus, difference: own.map((before, layer) => less(versus[layer]!, before)) }
+  return { failures, layers: own, versus, difference: own.map((before, layer) => less(versus[layer]!, before)) }
 }
 
 function means(records: readonly { layers: HeadMass[] }[], layers: number): LayerMass[] {

@@ -6,9 +6,8 @@ import { imagePositions } from '../model/inputs.ts'
 import { VisionLanguageModel } from '../model/model.ts'
 import { renderPng, renderSvg } from '../report/plot.ts'
 import { hashCheckpoint } from '../run/hash.ts'
-import type { Progress } from '../run/progress.ts'
 import { type Failure, openRun, type Run } from '../run/run.ts'
-import { Shard, shardArgument, shardOf } from '../run/shard.ts'
+import { shardArgument, shardOf } from '../run/shard.ts'
 import {
   type AttentionMass,
   type AttentionRecord,
@@ -17,6 +16,7 @@ import {
   summarizeAttention,
 } from './attention-summary.ts'
 import { hashPairs, type InvalidPair, readPairs, type VisionPair } from './pairs.ts'
+import { runOptions } from './run-options.ts'
 import { imagePrompt } from './swap.ts'
 
 const AttentionOptions = z.strictObject({
@@ -28,12 +28,7 @@ const AttentionOptions = z.strictObject({
   /** A second model: what is reported besides is its mass less the first one's. */
   versus: z.custom<VisionLanguageModel>((value) => value instanceof VisionLanguageModel, 'a loaded model').optional(),
   maxNewTokens: z.int().min(1).default(64),
-  shard: Shard.optional(),
-  /** Directory of the result files; without it nothing is kept. */
-  out: z.string().optional(),
-  overwrite: z.boolean().default(false),
-  signal: z.instanceof(AbortSignal).optional(),
-  onProgress: z.custom<(progress: Progress) => void>((value) => typeof value === 'function', 'a function').optional(),
+  ...runOptions,
 })
 export type AttentionOptions = z.input<typeof AttentionOptions>
 
@@ -86,11 +81,11 @@ export async function finishAttention(
 ): Promise<{ summary: AttentionMass; records: AttentionRecord[] }> {
   const records = await run.records<AttentionRecord>(resultsFile)
   const { layers } = check(z.looseObject({ layers: z.int() }), run.config.arguments, 'config.json')
-  const summary = summarizeAttention(
-    records,
+  const summary = summarizeAttention(records, {
     layers,
-    run.config.models.versus !== undefined || records.some(({ versus }) => versus),
-  )
+    versus: run.config.models.versus !== undefined || records.some(({ versus }) => versus),
+    failures: (await run.failures()).length,
+  })
   if (write) {
     await run.writeJson('attention_mass.json', summary)
     const charts = attentionCharts(summary, records, basename(run.config.models.model?.path ?? 'model'))

@@ -1,5 +1,7 @@
+import { error } from '../errors.ts'
 import type { VisionLanguageModel } from '../model/model.ts'
 import type { Message } from '../model/processor/messages.ts'
+import { endsRun } from '../run/run.ts'
 import { all } from '../tensor/evaluate.ts'
 import { type Tensor, tensor } from '../tensor/tensor.ts'
 
@@ -11,7 +13,10 @@ export class Means implements Disposable {
     this.#means = means
   }
 
-  /** `relativeTo`: the mean of the difference to the value at that point. Sums are in float64. */
+  /**
+   * `relativeTo`: the mean of the difference to the value at that point. Sums are in float64. A prompt that the model cannot read is left out; when
+   * there is no other, its error is thrown.
+   */
   static async over(
     model: VisionLanguageModel,
     prompts: readonly (readonly Message[])[],
@@ -21,8 +26,14 @@ export class Means implements Disposable {
     const capture = points.flatMap(({ point, relativeTo }) => [point, ...(relativeTo ? [relativeTo] : [])])
     const sums = new Map<string, { values: Float64Array; shape: readonly number[] }>()
     let tokens = 0
+    let failure: unknown
     for (const prompt of prompts) {
-      const { logits, positionIds, captured } = await model.forward(prompt, { capture, signal })
+      const pass = await model.forward(prompt, { capture, signal }).catch((thrown) => {
+        if (endsRun(thrown)) throw thrown
+        failure ??= thrown
+      })
+      if (!pass) continue
+      const { logits, positionIds, captured } = pass
       tokens += logits.shape[1]!
       const found = await all(
         Object.fromEntries(
@@ -41,6 +52,7 @@ export class Means implements Disposable {
       }
       for (const value of [logits, positionIds, ...Object.values(captured)]) value.dispose()
     }
+    if (tokens === 0) throw failure ?? error('ERR_DATA', 'No question is left to take means from')
     const means = new Map<string, Tensor>()
     for (const [point, { values, shape }] of sums) {
       using flat = tensor(Float32Array.from(values, (value) => value / tokens))

@@ -38,11 +38,17 @@ export interface ReasoningSummary {
   accuracy: number | null
   correct: number
   total: number
+  /** Questions that could not be answered; the reasons are in `failures.jsonl`. */
+  failures: number
   /** Bounds of the accuracy at 95 %, by bootstrap. */
   interval: [number, number] | null
 }
 
-export function summarizeReasoning(name: string, records: readonly ReasoningRecord[]): ReasoningSummary {
+export function summarizeReasoning(
+  name: string,
+  records: readonly ReasoningRecord[],
+  failures: number,
+): ReasoningSummary {
   const own = records.filter((record) => record.name === name)
   const verdicts = own.map(({ correct }) => correct)
   const [, layer, head] = /_(\d+)(?:_(\d+))?$/.exec(name) ?? []
@@ -53,6 +59,7 @@ export function summarizeReasoning(name: string, records: readonly ReasoningReco
     accuracy: rate(verdicts),
     correct: verdicts.filter(Boolean).length,
     total: verdicts.length,
+    failures,
     interval: interval(verdicts),
   }
 }

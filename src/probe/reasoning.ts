@@ -3,19 +3,18 @@ import { z } from 'zod'
 import { checkAnswer } from '../answers/index.ts'
 import { check } from '../check.ts'
 import { type Benchmark, benchmark, type Item, promptStyles } from '../data/index.ts'
-import { error } from '../errors.ts'
 import { interventionHash } from '../model/intervention-json.ts'
 import type { VisionLanguageModel } from '../model/model.ts'
 import { renderPng, renderSvg } from '../report/plot.ts'
 import { hashCheckpoint, hashFile } from '../run/hash.ts'
-import type { Progress } from '../run/progress.ts'
 import { type Failure, openRun, type Run } from '../run/run.ts'
-import { Shard, shardArgument, shardOf } from '../run/shard.ts'
-import { sampleIds } from '../statistics/index.ts'
+import { shardArgument, shardOf } from '../run/shard.ts'
 import { ablated, ablations, meanPoints } from './ablations.ts'
 import { decoderLayers } from './layers.ts'
 import { Means } from './means.ts'
+import { type InvalidQuestion, isQuestion, readQuestions } from './questions.ts'
 import { accuracyChart, type ReasoningRecord, type ReasoningSummary, summarizeReasoning } from './reasoning-summary.ts'
+import { runOptions } from './run-options.ts'
 
 export const reasoningDatasets = ['math500', 'gsm8k', 'generic'] as const
 
@@ -38,13 +37,7 @@ const ReasoningOptions = z.strictObject({
   maxNewTokens: z.int().min(1).default(2048),
   /** Bytes beyond the weights that the replies to a question may take; see `model.sweep`. */
   maxMemory: z.int().min(1).optional(),
-  /** One of several processes that share the questions; `gather` puts their results together. */
-  shard: Shard.optional(),
-  /** Directory of the result files; without it nothing is kept. */
-  out: z.string().optional(),
-  overwrite: z.boolean().default(false),
-  signal: z.instanceof(AbortSignal).optional(),
-  onProgress: z.custom<(progress: Progress) => void>((value) => typeof value === 'function', 'a function').optional(),
+  ...runOptions,
 })
 export type ReasoningOptions = z.input<typeof ReasoningOptions>
 
@@ -63,13 +56,13 @@ const resultsFile = 'ablation_results.jsonl'
  *
  * With `out` it writes `ablation_results.jsonl`, `<name>/<dataset>.jsonl` and `<name>/summary.json` for each configuration, `all_results.json`,
  * `failures.jsonl` and `ablation_plot.svg` and `.png`; called again with the same options it continues. Answers are judged by `answers.checkAnswer`; one it cannot
- * decide counts as wrong. Throws `ERR_UNKNOWN_LAYER`, `ERR_DATA`, `ERR_RUN_MISMATCH`, `ERR_ABORTED`.
+ * decide counts as wrong. A record that is no question, or one that fails, is recorded with the reason and counted, and the next one follows. Throws `ERR_UNKNOWN_LAYER`, `ERR_DATA`, `ERR_RUN_MISMATCH`, `ERR_ABORTED`.
  */
 export async function reasoning(model: VisionLanguageModel, options: ReasoningOptions): Promise<ReasoningResult> {
   const checked = check(ReasoningOptions, options)
   const layers = decoderLayers(model, checked.layers)
   const of = benchmark(checked.dataset)
-  const items = await readItems(of, checked)
+  const items = await readQuestions(of, checked)
   await using run = await openReasoningRun(model, of, layers, checked)
   const samples = shardOf(items, checked.shard)
   const configurations = ablations(model, checked.ablate, layers)
@@ -81,6 +74,7 @@ export async function reasoning(model: VisionLanguageModel, options: ReasoningOp
   const provenance = { model_sha256: run.config.models.model?.sha256 ?? null, dtype: model.dtype }
   const { maxNewTokens, maxMemory, signal, ablate, ablation: by } = checked
   await run.forEach(resultsFile, samples, async (item) => {
+    if (!isQuestion(item)) throw item.invalid
     const replies = await model.sweep(of.ask(item, checked.promptStyle), rows, { maxNewTokens, maxMemory, signal })
     const records: ReasoningRecord[] = []
     for (const [i, { name, layer, head }] of configurations.entries()) {
@@ -117,7 +111,8 @@ export async function finishReasoning(
 ): Promise<{ summaries: ReasoningSummary[]; records: ReasoningRecord[] }> {
   const records = await run.records<ReasoningRecord>(resultsFile)
   const { names, dataset } = check(ReasoningArguments, run.config.arguments, 'config.json')
-  const summaries = names.map((name) => summarizeReasoning(name, records))
+  const failures = (await run.failures()).length
+  const summaries = names.map((name) => summarizeReasoning(name, records, failures))
   if (write) {
     for (const summary of summaries) {
       const own = records.filter(({ name }) => name === summary.experiment)
@@ -138,14 +133,6 @@ export async function finishReasoning(
 const ReasoningArguments = z.looseObject({ names: z.array(z.string()), dataset: z.string() })
 
 type Checked = z.output<typeof ReasoningOptions>
-
-// Ids may repeat in files of one's own; those of a run may not.
-async function readItems(of: Benchmark, { data, samples, seed }: Checked): Promise<Item[]> {
-  const items: Item[] = []
-  for await (const item of of.read(data)) items.push(item)
-  if (items.length === 0) throw error('ERR_DATA', `${data} has no question`)
-  return sampleIds(items.length, samples, seed).map((place) => items[place]!)
-}
 
 async function openReasoningRun(
   model: VisionLanguageModel,
@@ -186,12 +173,15 @@ async function openReasoningRun(
 async function meansFor(
   model: VisionLanguageModel,
   of: Benchmark,
-  items: readonly Item[],
+  items: readonly (Item | InvalidQuestion)[],
   layers: readonly number[],
   { ablation, ablate, meanSamples, promptStyle, signal }: Checked,
   needed: boolean,
 ): Promise<Means | undefined> {
   if (ablation === 'zero' || !needed) return undefined
-  const prompts = items.slice(0, meanSamples).map((item) => of.ask(item, promptStyle))
+  const prompts = items
+    .slice(0, meanSamples)
+    .filter(isQuestion)
+    .map((item) => of.ask(item, promptStyle))
   return Means.over(model, prompts, meanPoints(ablate, layers, model.config.numHiddenLayers), signal)
 }

@@ -6,14 +6,14 @@ import type { VisionLanguageModel } from '../model/model.ts'
 import { ImageSource } from '../model/processor/image-source.ts'
 import { renderPng, renderSvg } from '../report/plot.ts'
 import { hashCheckpoint, hashJson } from '../run/hash.ts'
-import type { Progress } from '../run/progress.ts'
 import { type Failure, openRun, type Run } from '../run/run.ts'
-import { Shard, shardArgument, shardOf } from '../run/shard.ts'
+import { shardArgument, shardOf } from '../run/shard.ts'
 import { changed } from './changed.ts'
 import { changeRateChart } from './chart.ts'
 import { decoderLayers } from './layers.ts'
 import { matches, movedToSource } from './matches.ts'
 import { hashImage, hashPairs, type InvalidPair, readPairs, type VisionPair } from './pairs.ts'
+import { runOptions } from './run-options.ts'
 import { type SwapRecord, type SwapSummary, summarize } from './summary.ts'
 import { imagePrompt, requireEqualGrids, type Stretch, SwapMode, stretches, swapIn } from './swap.ts'
 
@@ -49,13 +49,7 @@ const VisionOptions = z
     mismatch: z.enum(['throw', 'resample']).default('throw'),
     /** Bytes beyond the weights that the answers to a pair may take; see `model.sweep`. */
     maxMemory: z.int().min(1).optional(),
-    /** One of several processes that share the pairs; `gather` puts their results together. */
-    shard: Shard.optional(),
-    /** Directory of the result files; without it nothing is kept. */
-    out: z.string().optional(),
-    overwrite: z.boolean().default(false),
-    signal: z.instanceof(AbortSignal).optional(),
-    onProgress: z.custom<(progress: Progress) => void>((value) => typeof value === 'function', 'a function').optional(),
+    ...runOptions,
   })
   .refine(({ pairs, data }) => (pairs === undefined) !== (data === undefined), 'either pairs or data')
   .refine(

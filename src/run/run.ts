@@ -251,8 +251,8 @@ export class Run implements AsyncDisposable {
 
   private failureOf(file: string, sample: string, thrown: unknown): Failure {
     this.throwIfAborted()
+    if (endsRun(thrown)) throw thrown
     const code = thrown instanceof FrankentorchError ? thrown.code : null
-    if (code === 'ERR_ABORTED' || code === 'ERR_DISPOSED' || code === 'ERR_ENDPOINT') throw thrown
     return { file, sample, code, message: messageOf(thrown) }
   }
 
@@ -262,6 +262,12 @@ export class Run implements AsyncDisposable {
       throw error('ERR_ABORTED', `Aborted${remedy}`)
     }
   }
+}
+
+/** Whether no sample can be expected to fare better than the one that threw this. */
+export function endsRun(thrown: unknown): boolean {
+  const code = thrown instanceof FrankentorchError ? thrown.code : null
+  return code === 'ERR_ABORTED' || code === 'ERR_DISPOSED' || code === 'ERR_ENDPOINT'
 }
 
 async function readConfig(directory: string): Promise<RunConfig | undefined> {

@@ -1,3 +1,5 @@
+import { getEventListeners } from 'node:events'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { VisionLanguageModel } from '../../src/model/model.ts'
 import type { Message } from '../../src/model/processor/messages.ts'
@@ -70,6 +72,17 @@ test('a row that leaves keeps what it has, and the others go on', async () => {
   const left = await leaving.catch((thrown) => thrown.reply.tokenIds.length)
   expect(left).toBe(3)
   expect((await staying).tokenIds).toEqual(expected)
+})
+
+test('a reply leaves nothing on the signal that might have aborted it', async () => {
+  await using batch = model.batch()
+  const { signal } = new AbortController()
+  await Promise.all([
+    batch.add(conversations[0]!, { ...options, signal }),
+    batch.add(conversations[1]!, { ...options, signal, numReturnSequences: 2 }),
+  ])
+  await nextTurn()
+  expect(getEventListeners(signal, 'abort')).toEqual([])
 })
 
 test('a swap acts on the row it came with', async () => {

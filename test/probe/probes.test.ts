@@ -1,7 +1,7 @@
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { close } from '../../src/answers/index.ts'
 import { VisionLanguageModel } from '../../src/model/model.ts'
 import { native } from '../../src/native.ts'
@@ -109,6 +109,83 @@ test.each([
   },
   120_000,
 )
+
+describe('a broken question', () => {
+  /** A line that is no JSON, one without an answer, an image that is missing and one that cannot be read, between whole ones. */
+  function broken({ only = false } = {}): string {
+    const directory = mkdtempSync(join(scratch, 'broken-'))
+    cpSync(fixture('images/pair-target.png'), join(directory, 'whole.png'))
+    writeFileSync(join(directory, 'torn.png'), readFileSync(fixture('images/pair-target.png')).subarray(0, 60))
+    const question = (id: string, image?: string) => {
+      const content = [...(image ? [{ type: 'image', image }] : []), { type: 'text', text: `What is ${id}?` }]
+      return JSON.stringify({ id, messages: [{ role: 'user', content }], answer: '2' })
+    }
+    const whole = [question('a'), question('f', 'whole.png'), question('g')]
+    const lines = [
+      whole[0],
+      '{"id": ',
+      '{"id": "c"}',
+      question('d', 'none.png'),
+      question('e', 'torn.png'),
+      ...whole.slice(1),
+    ]
+    writeFileSync(join(directory, 'test.jsonl'), (only ? whole : lines).join('\n'))
+    return join(directory, 'test.jsonl')
+  }
+
+  test.each(['zero', 'mean'] as const)(
+    'is recorded with the reason, and the next is answered as ever (%s)',
+    async (ablation) => {
+      const out = mkdtempSync(join(scratch, 'out-'))
+      const options = { maxNewTokens: 4, ablation, layers: [0, 2] }
+      const before = memory().tensors
+      const { failures, records, summaries } = await reasoning(model, { ...options, data: broken(), out })
+      expect(memory().tensors).toBe(before)
+      expect(failures.map(({ sample, code }) => [sample, code])).toEqual([
+        ['test.jsonl:2', 'ERR_DATA'],
+        ['test.jsonl:3', 'ERR_DATA'],
+        ['test.jsonl:4', 'ERR_DATA'],
+        ['e', 'ERR_IMAGE'],
+      ])
+      expect(failures.map(({ message }) => message)).toEqual([
+        expect.stringContaining('one JSON object'),
+        expect.stringContaining('messages'),
+        expect.stringContaining('none.png'),
+        expect.stringContaining('torn.png'),
+      ])
+      expect(summaries.map(({ total, failures }) => [total, failures])).toEqual(Array(3).fill([3, 4]))
+      const undisturbed = await reasoning(model, {
+        ...options,
+        data: broken({ only: true }),
+        out: mkdtempSync(join(scratch, 'out-')),
+      })
+      expect(records).toEqual(undisturbed.records)
+      const again = await reasoning(model, {
+        ...options,
+        data: broken(),
+        out: mkdtempSync(join(scratch, 'out-')),
+        shard: { index: 2, count: 7 },
+      })
+      expect(again.failures).toHaveLength(1)
+    },
+    120_000,
+  )
+
+  test('of the attention probe likewise', async () => {
+    const out = mkdtempSync(join(scratch, 'out-'))
+    const options = { maxNewTokens: 4 }
+    const { failures, records, summary } = await attention(model, { ...options, data: pairs(5), out })
+    expect(failures.map(({ sample, code }) => [sample, code])).toEqual([
+      ['counting/line 2', 'ERR_DATA'],
+      ['counting/c2', 'ERR_IMAGE'],
+    ])
+    expect(summary.failures).toBe(2)
+    expect(JSON.parse(readFileSync(join(out, 'attention_mass.json'), 'utf8'))).toMatchObject({ failures: 2 })
+    expect(records.map(({ sample_id }) => sample_id)).toEqual(['c0', 'c3', 'c4'])
+    const whole = await attention(model, { ...options, data: pairs(1) })
+    expect({ ...records[0], model_sha256: null }).toEqual(whole.records[0])
+  }, 120_000)
+})
 
 test('attention masses are probabilities, and those of a model less its own are 0', async () => {
   const { summary, records } = await attention(model, { data: pairs(1), maxNewTokens: 4, versus: model })

@@ -14,9 +14,9 @@ export const generic: Benchmark = {
   splits: ['test', 'train.grpo', 'train.sft'],
   breakdowns: [['family'], ['task']],
   files: (source, { split = 'test' } = {}) => splitFiles(source, [split]),
-  async *read(source, { split, images, only } = {}) {
+  async *read(source, { split, images, only, onInvalid } = {}) {
     for (const file of await generic.files(source, { split })) {
-      for await (const record of readRecords(file, { images, only })) yield item(record)
+      for await (const record of readRecords(file, { images, only, onInvalid })) yield item(record)
     }
   },
   id: ({ id }) => identifier(id),
