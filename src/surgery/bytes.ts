@@ -16,6 +16,13 @@ import { type Assignment, isCopy, type Models, type Origin, pieceElements, worki
 // Of a stretch of a file: long enough that calls cost nothing, short enough for progress and aborts.
 const copyBytes = 32 << 20
 
+/** Seconds to measure a whole parameter, and to make so many elements of it. */
+export interface Trial {
+  measuring: number
+  making: number
+  elements: number
+}
+
 /**
  * The bytes of merged parameters, computed while they are written: a copied parameter goes from file to file on a worker thread, a merged one
  * through the engine, the next piece computed while the one before is written. Holds the sources open until it is disposed.
@@ -35,6 +42,25 @@ export class MergedBytes implements AsyncDisposable {
 
   of(assignment: Assignment): AsyncIterable<Stretch> {
     return isCopy(assignment) ? this.copied(assignment) : this.computed(assignment)
+  }
+
+  /** Makes the first `elements` of a parameter, or somewhat more, into the open file `descriptor`; tells the seconds that took. */
+  async trial(assignment: Assignment, descriptor: number, elements: number): Promise<Trial> {
+    const begun = performance.now()
+    const measured = isCopy(assignment) ? [] : await this.measured(assignment)
+    const then = performance.now()
+    let written = 0
+    try {
+      for await (const piece of isCopy(assignment) ? this.copied(assignment) : this.pieces(assignment, measured)) {
+        await piece.writeTo(descriptor, written)
+        written += piece.length
+        if (written >= elements * bytesPerElement(assignment.dtype)) break
+      }
+    } finally {
+      for (const tensor of measured) tensor.dispose()
+    }
+    const making = (performance.now() - then) / 1000
+    return { measuring: (then - begun) / 1000, making, elements: written / bytesPerElement(assignment.dtype) }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -59,6 +85,14 @@ export class MergedBytes implements AsyncDisposable {
 
   private async *computed(assignment: Assignment): AsyncGenerator<Stretch> {
     const measured = await this.measured(assignment)
+    try {
+      yield* this.pieces(assignment, measured)
+    } finally {
+      for (const tensor of measured) tensor.dispose()
+    }
+  }
+
+  private async *pieces(assignment: Assignment, measured: readonly Tensor[]): AsyncGenerator<Stretch> {
     const pieces = piecesOf(assignment)
     let next = this.piece(assignment, pieces[0]!, measured)
     try {
@@ -73,7 +107,6 @@ export class MergedBytes implements AsyncDisposable {
     } finally {
       // where the writer gave up, the piece under way has no taker
       await next.then((piece) => piece.dispose()).catch(() => {})
-      for (const tensor of measured) tensor.dispose()
     }
   }
 
