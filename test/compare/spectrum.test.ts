@@ -1,9 +1,11 @@
-import { readFileSync } from 'node:fs'
+import { cpSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { expect, test } from 'vitest'
+import { openCheckpoint } from '../../src/checkpoint/checkpoint.ts'
 import type { Spectrum, SpectrumMethod } from '../../src/compare/index.ts'
 import { decompose } from '../../src/compare/singular-values.ts'
-import { compare, float, type Tensor, tensor } from '../../src/index.ts'
+import { compare, float, initCheckpoint, type Tensor, tensor } from '../../src/index.ts'
+import { textConfig } from '../native/models.ts'
 import { expectedWeights, fixtureTrio, relativeError } from '../surgery/fixtures.ts'
 
 const { root, models } = fixtureTrio()
@@ -102,14 +104,38 @@ test('vectors reproduce the leading part of the matrix, whatever its form', asyn
 })
 
 test('condition number and log-volume of a nearly singular update do not come from squares', async () => {
-  // RL changed two rows of the matrix alone: rank 2
-  const { measuresOf } = await import('../../src/compare/spectrum-measures.ts')
-  const { exactValues } = await import('../../src/compare/singular-values.ts')
-  using matrix = await matrixWith(spread, 400, 320)
-  const exact = await exactValues(matrix)
-  const measures = measuresOf(exact, { method: 'gram', frobenius: 1, topk: 5, complete: true })
-  expect(relativeError(measures.condition_number!, 1e9)).toBeLessThan(1e-4)
+  const config = textConfig({ hiddenSize: 64, layers: 2, heads: 1, keyHeads: 1 })
+  const at = (name: string) => path.join(root, `singular-${name}`)
+  await initCheckpoint({ config, dtype: 'float64', out: at('in') })
+  cpSync(at('in'), at('rl'), { recursive: true })
+  const nine = Array.from({ length: 64 }, (_, i) => 10 ** (-9 * (i / 63)))
+  const two = nine.map((value) => value ** (2 / 9))
+  await addTo(at('rl'), 'model.layers.0.mlp.down_proj.weight', await updateWith(nine, 64, 192))
+  await addTo(at('rl'), 'model.layers.1.mlp.down_proj.weight', await updateWith(two, 64, 192))
+  const { layers } = await compare.spectrum({ in: at('in'), rl: at('rl'), method: 'gram' })
+  for (const [i, values] of [nine, two].entries()) {
+    const spectrum = layers[i]!.rl as Spectrum
+    expect(spectrum.method).toBe('gram')
+    expect(relativeError(spectrum.condition_number!, 1 / values.at(-1)!)).toBeLessThan(1e-5)
+    const volume = values.slice(0, 50).reduce((sum, value) => sum + Math.log(value + 1e-12), 0)
+    expect(relativeError(spectrum.log_volume, volume)).toBeLessThan(1e-6)
+  }
+
+  async function updateWith(values: readonly number[], rows: number, columns: number): Promise<Float64Array> {
+    using matrix = await matrixWith(values, rows, columns)
+    return (await matrix.data()) as Float64Array
+  }
 })
+
+/** Adds `update` to a float64 parameter of a checkpoint. */
+async function addTo(directory: string, name: string, update: Float64Array): Promise<void> {
+  const { entries } = await openCheckpoint(directory)
+  const { file, begin, end } = [...entries.values()].find(({ storedName }) => storedName === name)!
+  const bytes = readFileSync(file)
+  const numbers = new Float64Array(Uint8Array.from(bytes.subarray(begin, end)).buffer)
+  bytes.set(new Uint8Array(numbers.map((number, i) => number + update[i]!).buffer), begin)
+  writeFileSync(file, bytes)
+}
 
 test('a run that was cut off continues and writes the same bytes', async () => {
   const files = (out: string) =>

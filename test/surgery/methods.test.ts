@@ -1,6 +1,8 @@
 import path from 'node:path'
-import { expect, test } from 'vitest'
-import { defineMethod, merge, overall, VisionLanguageModel } from '../../src/index.ts'
+import { beforeAll, describe, expect, test } from 'vitest'
+import { defineMethod, initCheckpoint, merge, overall, VisionLanguageModel } from '../../src/index.ts'
+import { pieceElements } from '../../src/surgery/plan.ts'
+import { textConfig } from '../native/models.ts'
 import { expectedWeights, fixtureTrio } from './fixtures.ts'
 import { parametersOf } from './models.ts'
 
@@ -73,8 +75,46 @@ test('a method of one’s own is named in recipes like the others', async () => 
   )
 })
 
+describe('a parameter of several pieces', () => {
+  // the embedding, 288 × 4096, is three pieces, the last of them short
+  const config = textConfig({ hiddenSize: 4096, layers: 1, heads: 1, keyHeads: 1 })
+  const embedding = 'language_model.embed_tokens.weight'
+  const made = (name: string) => path.join(root, `wide-${name}`)
+  const wide = { base: made('base'), in: made('in'), rl: made('rl') }
+  const values = async (directory: string) => {
+    const bytes = (await parametersOf(directory)).get(embedding)!
+    return new Float32Array(Uint8Array.from(bytes).buffer)
+  }
+  beforeAll(async () => {
+    const small = { ...config, intermediate_size: 64 }
+    for (const [seed, directory] of Object.values(wide).entries())
+      await initCheckpoint({ config: small, seed, dtype: 'float32', out: directory })
+  })
+  const two = [{ model: 'in' }, { model: 'rl' }]
+
+  test('is merged as one', async () => {
+    expect(288 * 4096).toBeGreaterThan(2 * pieceElements)
+    const parameters = { weight: 0.5 }
+    const { directory } = await merge({ merge_method: 'linear', models: two, parameters }, { ...wide, out: out() })
+    const [a, b, merged] = await Promise.all([wide.in, wide.rl, directory].map(values))
+    const errors = merged!.map((value, i) => Math.abs(value - (a![i]! + b![i]!) / 2))
+    expect(merged).toHaveLength(288 * 4096)
+    expect(errors.reduce((most, value) => Math.max(most, value), 0)).toBeLessThan(1e-8)
+  })
+
+  test('draws other numbers in each', async () => {
+    const recipe = { merge_method: 'dare_linear', base_model: 'base', models: [two[0]!] }
+    const { directory } = await merge(recipe, { ...wide, out: out() })
+    const [base, merged] = await Promise.all([wide.base, directory].map(values))
+    const kept = [...merged!].map((value, i) => value !== base![i])
+    const pieces = [0, 1].map((piece) => kept.slice(piece * pieceElements, (piece + 1) * pieceElements))
+    for (const piece of pieces) expect(Math.abs(piece.filter(Boolean).length / pieceElements - 0.5)).toBeLessThan(0.005)
+    const agree = pieces[0]!.filter((value, i) => value === pieces[1]![i]).length / pieceElements
+    expect(Math.abs(agree - 0.5)).toBeLessThan(0.005)
+  })
+})
+
 test('pieces of a parameter draw what the whole would', async () => {
-  // an embedding of 288 × 32 is one piece; what matters is that a piece's place enters its draws
   const { recordOwn } = await import('../../src/tensor/record.ts')
   const { ops } = await import('../../src/tensor/ops.ts')
   const draw = async (size: number, first: number) =>

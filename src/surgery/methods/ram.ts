@@ -5,8 +5,8 @@ import { weightedSum } from './weighted-sum.ts'
 
 /**
  * RAM, Reinforced Agent Merging (Yuan et al., 2026, arXiv 2601.13572): reinforcement learning changes few elements, and each model others. What
- * one model alone changed (|δ| > ε) is taken whole, what several changed is their mean, what none changed stays. Not RAM+, which also
- * rescales what is unique.
+ * one model alone changed (|δ| > ε) is taken whole, what several changed is the mean of theirs, what none changed stays: the authors' RAM+ with
+ * a factor of 1 for what is unique, and mergekit's `ram`, with its ε. RAM+ itself, which rescales what is unique, is not offered.
  */
 export const ram = defineMethod('ram', {
   parameters: { epsilon: overall(1e-5, { min: 0 }) },
