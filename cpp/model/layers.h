@@ -2,23 +2,14 @@
 
 #include <string>
 
+#include "kernels/fused.h"
+#include "kernels/rms_norm.h"
 #include "kernels/small_batch_linear.h"
+#include "kernels/swiglu.h"
 #include "model/parameters.h"
 #include "pch.h"
 
 namespace frankentorch {
-
-// float32 for half types, the dtype itself otherwise: where the reference computes in float32, float64 stays float64.
-inline at::ScalarType accumulation_type(at::ScalarType dtype) {
-  return dtype == at::kDouble ? at::kDouble : at::kFloat;
-}
-
-// x / sqrt(mean(x²) + eps) · weight over the last axis, the mean in at least float32.
-inline at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double eps) {
-  const at::Tensor wide = x.to(accumulation_type(x.scalar_type()));
-  const at::Tensor scale = wide.square().mean(-1, /*keepdim=*/true).add_(eps).rsqrt_();
-  return weight * wide.mul(scale).to(x.scalar_type());
-}
 
 // Rows of x. at::index rather than index_select, which has no kernel on the meta device.
 inline at::Tensor take_rows(const at::Tensor& x, const at::Tensor& rows) {
@@ -53,7 +44,7 @@ class SwiGlu {
         up_(parameters, name + ".up_proj"),
         down_(parameters, name + ".down_proj") {}
 
-  at::Tensor operator()(const at::Tensor& x) const { return down_(at::silu(gate_(x)) * up_(x)); }
+  at::Tensor operator()(const at::Tensor& x) const { return down_(swiglu(gate_(x), up_(x))); }
 
  private:
   Linear gate_, up_, down_;

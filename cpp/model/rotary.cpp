@@ -55,10 +55,4 @@ CosSin vision_rotary(const VisionConfig& config, const std::vector<Grid>& grids,
   return both_halves(at::cat({along(rows), along(columns)}, -1), wide);
 }
 
-at::Tensor rotate(const at::Tensor& x, const CosSin& angles) {
-  const at::Tensor wide = x.to(angles.cos.scalar_type());
-  const auto halves = wide.chunk(2, -1);
-  return (wide * angles.cos + at::cat({-halves[1], halves[0]}, -1) * angles.sin).to(x.scalar_type());
-}
-
 }  // namespace frankentorch

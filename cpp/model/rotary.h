@@ -2,6 +2,7 @@
 
 #include <vector>
 
+#include "kernels/rotate.h"
 #include "model/config.h"
 #include "model/inputs.h"
 #include "pch.h"
@@ -21,8 +22,8 @@ CosSin multimodal_rotary(const Config& config, const at::Tensor& position_ids, a
 CosSin vision_rotary(const VisionConfig& config, const std::vector<Grid>& grids, at::ScalarType dtype,
                      at::Device device);
 
-// x: [tokens, heads, head_dim], rotated as pairs (i, i + head_dim / 2), in the wider dtype of x and the angles,
-// returned in x's.
-at::Tensor rotate(const at::Tensor& x, const CosSin& angles);
+inline at::Tensor rotate(const at::Tensor& x, const CosSin& angles) {
+  return rotate(x, angles.cos, angles.sin);
+}
 
 }  // namespace frankentorch

@@ -58,7 +58,7 @@ at::Tensor Segments::attend(const at::Tensor& q, const at::Tensor& k, const at::
     };
     return full_attention(split(q), split(k), split(v)).transpose(1, 2).reshape_as(q);
   };
-  if (by_length_.size() == 1) return attend_runs(by_length_[0], q.contiguous(), k.contiguous(), v.contiguous());
+  if (by_length_.size() == 1) return attend_runs(by_length_[0], q, k, v);
 
   at::Tensor out = at::zeros_like(q, at::MemoryFormat::Contiguous);
   for (const auto& runs : by_length_) {

@@ -1,0 +1,69 @@
+#include "kernels/swiglu.h"
+
+#include "kernels/bfloat16.h"
+#include "kernels/clones.h"
+#include "kernels/fused.h"
+
+namespace frankentorch {
+namespace {
+
+// e^x within 2 units in the last place, for |x| ≤ 87 and that bound beyond it. x = n ln 2 + r, |r| ≤ ln 2 / 2; e^r by
+// the Taylor polynomial of degree 7, 2^n by its exponent.
+inline float exponential(float x) {
+  // A comparison of floats may trap, so loops with one do not become vectors; magnitudes are ordered as their bits are.
+  const auto bits = std::bit_cast<uint32_t>(x), magnitude = bits & 0x7fffffff;
+  constexpr auto kLargest = std::bit_cast<uint32_t>(87.0f);
+  x = std::bit_cast<float>((bits & 0x80000000) | (magnitude < kLargest ? magnitude : kLargest));
+  constexpr float kToInteger = 12582912.0f;  // 1.5 · 2²³: adding it leaves the nearest integer in the lowest bits
+  const float shifted = x * 1.44269504f + kToInteger;
+  const float n = shifted - kToInteger;
+  const float r = (x - n * 0.693359375f) + n * 2.12194440e-4f;  // ln 2 in two parts, the first exact times n
+  float p = 1.0f / 5040;
+  p = p * r + 1.0f / 720;
+  p = p * r + 1.0f / 120;
+  p = p * r + 1.0f / 24;
+  p = p * r + 1.0f / 6;
+  p = p * r + 0.5f;
+  p = p * r + 1.0f;
+  p = p * r + 1.0f;
+  const uint32_t exponent = std::bit_cast<uint32_t>(shifted) - std::bit_cast<uint32_t>(kToInteger) + 127;
+  return p * std::bit_cast<float>(exponent << 23);
+}
+
+inline float silu(float x) {
+  return x / (1.0f + exponential(-x));
+}
+
+FRANKENTORCH_CLONES void swiglu_bfloat16(const uint16_t* gate, const uint16_t* up, int64_t count, uint16_t* y) {
+#pragma omp simd
+  for (int64_t i = 0; i < count; ++i) y[i] = rounded(widened(rounded(silu(widened(gate[i])))) * widened(up[i]));
+}
+
+FRANKENTORCH_CLONES void swiglu_float(const float* gate, const float* up, int64_t count, float* y) {
+#pragma omp simd
+  for (int64_t i = 0; i < count; ++i) y[i] = silu(gate[i]) * up[i];
+}
+
+}  // namespace
+
+at::Tensor swiglu(const at::Tensor& gate, const at::Tensor& up) {
+  const bool alike = gate.scalar_type() == up.scalar_type() && gate.sizes() == up.sizes();
+  if (!can_fuse({gate, up}) || !alike || !gate.is_contiguous() || !up.is_contiguous()) return at::silu(gate) * up;
+  at::Tensor y = at::empty(gate.sizes(), gate.options());
+  at::parallel_for(0, y.numel(), rows_worth_a_thread(1), [&](int64_t begin, int64_t end) {
+    if (gate.scalar_type() == at::kFloat)
+      swiglu_float(gate.const_data_ptr<float>() + begin, up.const_data_ptr<float>() + begin, end - begin,
+                   y.mutable_data_ptr<float>() + begin);
+    else
+      swiglu_bfloat16(static_cast<const uint16_t*>(gate.const_data_ptr()) + begin,
+                      static_cast<const uint16_t*>(up.const_data_ptr()) + begin, end - begin,
+                      static_cast<uint16_t*>(y.mutable_data_ptr()) + begin);
+  });
+  return y;
+}
+
+TORCH_LIBRARY_FRAGMENT(frankentorch, library) {
+  library.def("swiglu(Tensor gate, Tensor up) -> Tensor", &swiglu);
+}
+
+}  // namespace frankentorch
