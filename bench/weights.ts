@@ -1,7 +1,8 @@
 // Merging and comparing against `cp` and Python torch, warm, runs interleaved, on checkpoints made for it.
-//   node scripts/bench.mjs weights PYTHON [PART…] [--runs 3] [--folder DIR] [--layers 12] [--models BASE,IN,RL]
+//   node scripts/bench.mjs weights PYTHON [PART…] [--runs 3] [--folder DIR] [--layers 12] [--models BASE,IN,RL] [--no-rival]
 // Parts: splice, programs, energy, spectrum; all of them when none is named, and `make`, which makes the checkpoints alone. With --folder they
-// stay there for later parts; without it they are removed at the end. 12 layers are 2 GB each. --models takes three checkpoints that exist.
+// stay there for later parts; without it they are removed at the end. 12 layers are 2 GB each. --models takes three checkpoints that exist,
+// --no-rival leaves out the energy of whole state dicts, which keeps them in memory.
 // Goals: a splice 0.95 × the throughput of `cp && sync` (at least 0.8); energy of three checkpoints 3 × as fast as whole float16 state dicts;
 // on a matrix of 11008 × 2048 gram 1.6 × as fast as svdvals in float64, the first 50 by the randomized method 8 × as fast as svdvals in float32;
 // 1.6 of two cores busy; anonymous memory at most 1 GiB for a splice, energy and programs of elements, else what --dry-run says.
@@ -22,6 +23,7 @@ const { values, positionals } = parseArgs({
     folder: { type: 'string' },
     layers: { type: 'string', default: '12' },
     models: { type: 'string' },
+    'no-rival': { type: 'boolean', default: false },
   },
 })
 const [python, ...parts] = positionals
@@ -42,10 +44,12 @@ console.log(
 
 if (wanted('splice')) await splice()
 if (wanted('programs')) await programs()
-if (wanted('energy') || wanted('spectrum')) {
+const energyAlone = wanted('energy') && values['no-rival']
+if (energyAlone) await energy()
+if ((wanted('energy') && !energyAlone) || wanted('spectrum')) {
   const rival = startRival()
   await rival.next()
-  if (wanted('energy')) await energy(rival)
+  if (wanted('energy') && !energyAlone) await energy(rival)
   if (wanted('spectrum')) await spectrum(rival)
   rival.stop()
 }
@@ -87,16 +91,17 @@ async function programs(): Promise<void> {
   }
 }
 
-async function energy(rival: Rival): Promise<void> {
+async function energy(rival?: Rival): Promise<void> {
   const [own, whole]: [Timing[], Timing[]] = [[], []]
   await repeated(async (record) => {
-    const theirs = await rival.ask('energy', [models.base, models.in, models.rl])
+    const theirs = await rival?.ask('energy', [models.base, models.in, models.rl])
     const ours = await timed(() => compare.energy(models))
     if (!record) return
-    whole.push(theirs)
+    if (theirs) whole.push(theirs)
     own.push(ours)
   })
-  report('energy of three checkpoints', own, 'whole float16 state dicts', whole, 'speed')
+  if (rival) report('energy of three checkpoints', own, 'whole float16 state dicts', whole, 'speed')
+  else console.log(`energy of three checkpoints: ${own.map(describe).join('; ')}`)
   console.log(`  reading ${((3 * bytes) / median(own.map(({ seconds }) => seconds)) / 1e9).toFixed(1)} GB/s`)
 }
 

@@ -114,7 +114,7 @@ function sliceRules(recipe: Checked, slices: z.output<typeof Slice>[], name: str
     if (total !== numHiddenLayers) {
       throw error(
         'ERR_RECIPE',
-        `${name}.slices: expected the ${numHiddenLayers} layers of the first model but the slices make ${total}`,
+        `${name}.slices: expected the ${numHiddenLayers} layers of the first model but the slices make ${total} (a merge keeps that model's depth)`,
       )
     }
     let begin = 0

@@ -134,9 +134,32 @@ describe('recipes', () => {
     await fails({ merge_method: 'linear', models: two, wrong: 1 } as RecipeObject, {}, 'ERR_UNKNOWN_OPTION')
   })
 
-  test('slices that do not make the layers of the first model', async () => {
-    const slices = [{ sources: [{ model: 'in', layer_range: [0, 3] as [number, number] }] }]
-    await fails({ merge_method: 'passthrough', slices }, {}, 'ERR_RECIPE', 'expected the 4 layers', 'make 3')
+  test.each([
+    ['fewer', [[0, 3]], 3],
+    [
+      'more',
+      [
+        [0, 3],
+        [1, 4],
+      ],
+      6,
+    ],
+  ] as [string, [number, number][], number][])(
+    'slices that make %s layers than the first model has',
+    async (_what, ranges, made) => {
+      const slices = ranges.map((layer_range) => ({ sources: [{ model: 'in', layer_range }] }))
+      const words = ['slices', 'expected the 4 layers', `make ${made}`, "keeps that model's depth"]
+      await fails({ merge_method: 'passthrough', slices }, {}, 'ERR_RECIPE', ...words)
+    },
+  )
+
+  test('a slice whose sources have unequal lengths', async () => {
+    const sources = [
+      { model: 'in', layer_range: [0, 4] as [number, number] },
+      { model: 'rl', layer_range: [1, 4] as [number, number] },
+    ]
+    const recipe = { merge_method: 'linear', slices: [{ sources }] }
+    await fails(recipe, {}, 'ERR_RECIPE', 'slices[0]', 'equal length', '4, 3 layers')
   })
 
   test('layer cuts outside the decoder', async () => {
