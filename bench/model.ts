@@ -3,13 +3,14 @@
 // On a GPU a stage ends before its kernels do, so there only the prompt as a whole (vision and prefill) and the decoding mean something.
 // Goals at the 3B shape in bfloat16: decode 1.9 × (at least 1.6), prefill 1.1 × (0.95), vision 1.3 × (0.95), 37 rows 0.4 s a step (0.6).
 import { spawn } from 'node:child_process'
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import sharp from 'sharp'
 import { VisionLanguageModel } from '../src/index.ts'
+import { limits, residentBytes } from './machine/limits.ts'
 
 const [checkpoint, python, runs = '5', tokens = '16', device = 'cpu'] = process.argv.slice(2)
 if (!checkpoint || !python) throw new Error('Expected a checkpoint directory and a Python with torch and transformers')
@@ -49,18 +50,45 @@ for (const name of [...staged, 'prompt_s', 'decode_tokens_per_s'] as const) {
 }
 rival.stop()
 
+// The GPU's memory holds the weights there, and its speed is not measured.
+const resident = await residentBytes()
+const files = (await readdir(checkpoint)).filter((name) => name.endsWith('.safetensors'))
+const fileBytes = (await Promise.all(files.map((name) => stat(join(checkpoint, name))))).reduce(
+  (sum, file) => sum + file.size,
+  0,
+)
+if (device === 'cpu')
+  console.log(
+    `resident while generating ${(resident / 1e9).toFixed(2)} GB: ${(resident / fileBytes).toFixed(2)} × the ${(fileBytes / 1e9).toFixed(2)} GB of files`,
+  )
+
 const step = await manyRows()
-const weights = (model.config.hiddenSize * model.config.vocabSize + decoderWeights()) * 2
-console.log(
-  `decode of ${rows} rows    ${step.toFixed(3)} s a step: ${((weights * rows) / step / 1e9).toFixed(0)} GFLOP/s, weights at ${(weights / step / 1e9).toFixed(1)} GB/s`,
+const head = model.config.hiddenSize * model.config.vocabSize
+const weights = decoderWeights() + head
+const { bytesPerS, flopsPerS } = device === 'cpu' ? await limits() : { bytesPerS: Number.NaN, flopsPerS: Number.NaN }
+if (device === 'cpu')
+  console.log(
+    `reading ${(bytesPerS / 1e9).toFixed(1)} GB/s, a large product ${(flopsPerS / 1e9).toFixed(0)} GFLOP/s; of these:`,
+  )
+show(
+  'prefill',
+  Number(promptTokens),
+  median(ours.map((timing) => timing.prefill_s)),
+  decoderWeights() + head / Number(promptTokens),
 )
-console.log(
-  `decode of 1 row      weights at ${((weights * median(ours.map((timing) => timing.decode_tokens_per_s))) / 1e9).toFixed(1)} GB/s`,
-)
-const status = await readFile('/proc/self/status', 'utf8')
-console.log(/VmHWM.*/.exec(status)?.[0], /RssAnon.*/.exec(status)?.[0])
+show(`decode of ${rows} rows`, rows, step, weights)
+show('decode of 1 row', 1, 1 / median(ours.map((timing) => timing.decode_tokens_per_s)), weights)
 await model.dispose()
 await rm(directory, { recursive: true })
+
+function show(what: string, tokens: number, seconds: number, weightsRead: number): void {
+  const [bytes, flops] = [(2 * weightsRead) / seconds, (2 * weightsRead * tokens) / seconds]
+  const percent = (part: number, whole: number) => (device === 'cpu' ? ` (${((100 * part) / whole).toFixed(0)} %)` : '')
+  console.log(
+    `${what.padEnd(20)} ${seconds.toFixed(3)} s, weights at ${(bytes / 1e9).toFixed(1)} GB/s${percent(bytes, bytesPerS)}, ` +
+      `${(flops / 1e9).toFixed(0)} GFLOP/s${percent(flops, flopsPerS)}`,
+  )
+}
 
 async function ourTiming(): Promise<Timing> {
   const messages = [
