@@ -55,3 +55,42 @@ test('a plan says what would be written and writes nothing', async () => {
   expect(existsSync(path.join(root, 'new'))).toBe(false)
   expect(readdirSync(root).sort()).toEqual(['base', 'in', 'rl'])
 })
+
+test('slices put layers of any place into any other, bit by bit, and merge them where a slice has several sources', async () => {
+  const { root, base, ...models } = await trio({ dtype: 'bfloat16' })
+  const slice = (...sources: [string, number, number][]) => ({
+    sources: sources.map(([model, begin, end]) => ({ model, layer_range: [begin, end] as [number, number] })),
+  })
+  const halves = { ...slice(['in', 4, 5], ['rl', 0, 1]), merge_method: 'linear', parameters: { weight: 0.5 } }
+  const recipe = { merge_method: 'passthrough', slices: [slice(['in', 3, 5]), slice(['rl', 1, 3]), halves] }
+  const { directory } = await merge(recipe, { ...models, out: path.join(root, 'sliced') })
+  const [sliced, first, other] = await Promise.all([directory, models.in, models.rl].map(parametersOf))
+  const from = [
+    [first, 3],
+    [first, 4],
+    [other, 1],
+    [other, 2],
+  ] as const
+  let computed = 0
+  for (const [name, bytes] of sliced!) {
+    const [, layer, rest] = /^language_model\.layers\.(\d+)\.(.+)/.exec(name) ?? []
+    const source = layer === undefined ? ([first, 0] as const) : from[Number(layer)]
+    if (source) {
+      const there = layer === undefined ? name : `language_model.layers.${source[1]}.${rest}`
+      expect(bytes.equals(source[0]!.get(there)!), name).toBe(true)
+    } else {
+      const [a, b] = [first!.get(`language_model.layers.4.${rest}`)!, other!.get(`language_model.layers.0.${rest}`)!]
+      const mean = bfloat16(a).map((value, i) => (value + bfloat16(b)[i]!) / 2)
+      bfloat16(bytes).forEach((value, i) => {
+        expect(Math.abs(value - mean[i]!)).toBeLessThanOrEqual(Math.abs(mean[i]!) / 256)
+      })
+      computed++
+    }
+  }
+  expect(computed).toBe(12)
+
+  function bfloat16(bytes: Buffer): number[] {
+    const bits = new Uint32Array(bytes.length / 2).map((_, i) => bytes.readUInt16LE(2 * i) << 16)
+    return Array.from(new Float32Array(bits.buffer))
+  }
+})
