@@ -47,6 +47,32 @@ test('rows of a wider matrix are read where they lie', async () => {
   expect(await (await ours.sub(packed).abs().max()).item()).toBe(0)
 })
 
+test.each([1, 3, 16, 37])('%i rows by weights that begin anywhere in a line of the cache', async (m) => {
+  for (const [begin, depth] of [
+    [1, 32],
+    [20, 64],
+    [31, 2048],
+    [5, 7],
+    [12, 4128],
+  ] as const) {
+    const numbers = random([begin + 13 * depth], 8)
+    const weight = numbers.narrow(0, begin, 13 * depth).view([13, depth])
+    const x = random([m, depth], 9)
+    const exact = ops.linear(x.to('float32'), weight.to('float32'))
+    const { difference, largest } = await all({
+      difference: smallBatchLinear(x, weight, null).to('float32').sub(exact).abs().max(),
+      largest: exact.abs().max(),
+    })
+    expect(Number(await difference.item())).toBeLessThanOrEqual(Number(await largest.item()) * 2 ** -8 + 1e-6)
+  }
+})
+
+test('what stands before the weights is not read, not even where it is no number', async () => {
+  const numbers = ops.cat([ops.full([20], Number.NaN, { dtype: 'bfloat16' }), random([6 * 64], 8)])
+  const found = smallBatchLinear(random([5, 64], 9), numbers.narrow(0, 20, 6 * 64).view([6, 64]), null)
+  expect(await (await found.isfinite().all()).item()).toBe(true)
+})
+
 test.each([
   ['float32', 4],
   ['bfloat16', 65],
