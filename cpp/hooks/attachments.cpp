@@ -60,6 +60,10 @@ bool Attachments::skips(const std::string& module) const {
   return std::ranges::all_of(batch_->groups, skipped);
 }
 
+bool Attachments::looks_at(const std::string& module) const {
+  return hooks_.count(module) > 0 || hooks_.count(module + ":input") > 0 || looks_inside(module);
+}
+
 bool Attachments::looks_inside(const std::string& module) const {
   const std::string prefix = module + ".";
   return std::ranges::any_of(hooks_, [&](const auto& entry) { return entry.first.starts_with(prefix); });

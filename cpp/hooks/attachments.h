@@ -63,6 +63,7 @@ class Attachments : public Observer {
   }
   at::Tensor observe(const std::string& point, at::Tensor value, int64_t group, const at::Tensor& input) override;
   bool skips(const std::string& module) const override;
+  bool looks_at(const std::string& module) const override;
   bool wants(const std::string& point) const override { return hooks_.count(point) > 0; }
 
  private:

@@ -25,6 +25,9 @@ class Observer {
   // Asked before a module is computed: whether its output will be its input, so that it need not be.
   virtual bool skips(const std::string& module) const = 0;
 
+  // Whether anything that goes into this module, passes in it or leaves it is looked at.
+  virtual bool looks_at(const std::string& module) const = 0;
+
   // Asked before a value is made that costs extra, such as attention weights.
   virtual bool wants(const std::string& point) const = 0;
 };
@@ -45,6 +48,9 @@ class Points {
   }
 
   bool watched(std::string_view name) const { return observer_ && observer_->wants(path(name)); }
+
+  // Whether anything of the module is: its input, its output or a point inside.
+  bool looked_at(std::string_view module) const { return observer_ && observer_->looks_at(path(module)); }
 
   // The value that leaves `module(input)`, with the points of its input and output.
   template <class Module>

@@ -24,6 +24,7 @@ struct Group {
   KvCache* cache = nullptr;   // none: the new tokens attend to themselves only, and to a shared prefix
   std::optional<SharedPrefix> prefix = std::nullopt;
   bool prefill = true;
+  int64_t read = 0;  // last tokens of each row of which somebody reads what the last layer makes; 0: all
 
   int64_t packed_tokens() const { return static_cast<int64_t>(rows.size()) * tokens; }
 };
@@ -42,11 +43,14 @@ struct Batch {
         .unflatten(0, {static_cast<int64_t>(group.rows.size()), group.tokens});
   }
 
-  // The batch of each row's last token, without rotary angles: for logits, which only need those.
-  Batch last_tokens() const;
+  // Logits only need the last token of each row.
+  void read_last_tokens();
 
-  // What belongs to those tokens: [tokens, ...] -> [rows of all groups, ...]
-  at::Tensor last_of(const at::Tensor& packed) const;
+  // The tokens that are read after the last layer, as a batch of their own.
+  Batch read() const;
+
+  // Their part of a packed value, [tokens, ...] -> [read tokens, ...]; a value of only those as it is.
+  at::Tensor read_of(const at::Tensor& packed) const;
 };
 
 }  // namespace frankentorch

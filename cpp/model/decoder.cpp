@@ -24,18 +24,22 @@ DecoderLayer::DecoderLayer(const Config& config, const Parameters& parameters, i
       o_(parameters, layer_name(index) + ".self_attn.o_proj"),
       mlp_(parameters, layer_name(index) + ".mlp") {}
 
-at::Tensor DecoderLayer::forward(at::Tensor x, Batch& batch, const Points& at) const {
+at::Tensor DecoderLayer::forward(at::Tensor x, Batch& batch, const Points& at, bool ends) const {
   at::Tensor h = at.through(".input_layernorm", x,
                             [&](const at::Tensor& x, const Points&) { return rms_norm(x, input_norm_, eps_); });
-  x = x + at.through(".self_attn", h, [&](const at::Tensor& h, const Points& at) { return attention(h, batch, at); });
+  h = at.through(".self_attn", h, [&](const at::Tensor& h, const Points& at) { return attention(h, batch, at, ends); });
+  x = (ends ? batch.read_of(x) : x) + h;
   h = at.through(".post_attention_layernorm", x,
                  [&](const at::Tensor& x, const Points&) { return rms_norm(x, post_norm_, eps_); });
   return x + at.through(".mlp", h, [&](const at::Tensor& h, const Points&) { return mlp_(h); });
 }
 
-at::Tensor DecoderLayer::attention(const at::Tensor& x, Batch& batch, const Points& at) const {
-  const at::Tensor q = rotate(q_(x).unflatten(-1, {-1, head_dim_}), batch.rotary);  // [tokens, heads, head_dim]
-  const at::Tensor k = rotate(k_(x).unflatten(-1, {-1, head_dim_}), batch.rotary);  // [tokens, kv_heads, head_dim]
+at::Tensor DecoderLayer::attention(const at::Tensor& x, Batch& batch, const Points& at, bool ends) const {
+  const std::optional<Batch> read = ends ? std::optional(batch.read()) : std::nullopt;
+  const Batch& asking = read ? *read : batch;
+  const at::Tensor asked = ends ? batch.read_of(x) : x;
+  const at::Tensor q = rotate(q_(asked).unflatten(-1, {-1, head_dim_}), asking.rotary);  // [asking, heads, head_dim]
+  const at::Tensor k = rotate(k_(x).unflatten(-1, {-1, head_dim_}), batch.rotary);       // [tokens, kv_heads, head_dim]
   const at::Tensor v = v_(x).unflatten(-1, {-1, head_dim_});
 
   std::vector<at::Tensor> heads;  // of each group, [rows * tokens, heads, head_dim]
@@ -43,11 +47,11 @@ at::Tensor DecoderLayer::attention(const at::Tensor& x, Batch& batch, const Poin
   for (size_t g = 0; g < batch.groups.size(); ++g) {
     const Group& group = batch.groups[g];
     const Points here = at.of_group(static_cast<int64_t>(g));
-    auto of_group = [&](const at::Tensor& x) {
+    auto of_group = [](const Group& group, const at::Tensor& x) {
       return Batch::rows_of(group, x).transpose(1, 2);
     };  // [rows, heads, tokens, head_dim]
-    const at::Tensor query = here(".query", of_group(q));
-    at::Tensor keys = here(".key", of_group(k)), values = here(".value", of_group(v));
+    const at::Tensor query = here(".query", of_group(asking.groups[g], q));
+    at::Tensor keys = here(".key", of_group(group, k)), values = here(".value", of_group(group, v));
     if (group.prefix) {
       const auto& [first_keys, first_values] = of_groups[group.prefix->group];
       keys = at::cat({take_rows(first_keys, group.prefix->rows), keys}, 2);
@@ -74,10 +78,17 @@ at::Tensor Decoder::embed(const at::Tensor& ids, const Points& at) const {
                                  learns ? at::embedding(embed_tokens_, ids) : take_rows(embed_tokens_, ids));
 }
 
+// Hooks of the last layer and of the norm see every token.
+bool Decoder::ends(int64_t index, const Points& root) const {
+  const Points model = root.in("language_model");
+  return index + 1 == static_cast<int64_t>(layers_.size()) && !model.in(".layers", index).looked_at("") &&
+         !model.looked_at(".norm");
+}
+
 at::Tensor Decoder::layer(int64_t index, at::Tensor x, Batch& batch, Turn& turn, const Points& root) const {
   turn.pause();
   return root.in("language_model").in(".layers", index).through("", x, [&](const at::Tensor& x, const Points& at) {
-    return layers_[index].forward(x, batch, at);
+    return layers_[index].forward(x, batch, at, ends(index, root));
   });
 }
 
@@ -95,7 +106,9 @@ at::Tensor Decoder::forward(at::Tensor x, Batch& batch, Turn& turn, const Points
       continue;
     }
     turn.pause();
-    x = recomputed(x, [&layer = layers_[i], &batch](const at::Tensor& x) { return layer.forward(x, batch, Points()); });
+    x = recomputed(x, [&layer = layers_[i], &batch, last = ends(index, root)](const at::Tensor& x) {
+      return layer.forward(x, batch, Points(), last);
+    });
   }
   return final_norm(std::move(x), root);
 }

@@ -11,15 +11,17 @@
 
 namespace frankentorch {
 
-// One decoder layer. x: [tokens, hidden] over all rows of the batch, packed.
+// One decoder layer. x: [tokens, hidden] over all rows of the batch, packed. Where it `ends` the decoder and nobody
+// looks on, it answers for the tokens that are read only (Group::read): all of them give keys and values, those alone
+// ask.
 class DecoderLayer {
  public:
   DecoderLayer(const Config& config, const Parameters& parameters, int64_t index);
 
-  at::Tensor forward(at::Tensor x, Batch& batch, const Points& at) const;
+  at::Tensor forward(at::Tensor x, Batch& batch, const Points& at, bool ends) const;
 
  private:
-  at::Tensor attention(const at::Tensor& x, Batch& batch, const Points& at) const;
+  at::Tensor attention(const at::Tensor& x, Batch& batch, const Points& at, bool ends) const;
 
   int64_t index_, head_dim_;
   double eps_;
@@ -36,7 +38,7 @@ class Decoder {
   // ids: [tokens] packed -> [tokens, hidden]
   at::Tensor embed(const at::Tensor& ids, const Points& at) const;
 
-  // x: [tokens, hidden] packed -> the same after the final norm
+  // x: [tokens, hidden] packed -> the same after the final norm, or only the tokens that are read (Batch::read_of)
   at::Tensor forward(at::Tensor x, Batch& batch, Turn& turn, const Points& at) const;
 
   // The steps of that, one by one.
@@ -44,6 +46,8 @@ class Decoder {
   at::Tensor final_norm(at::Tensor x, const Points& at) const;
 
  private:
+  bool ends(int64_t index, const Points& root) const;
+
   double eps_;
   const at::Tensor &embed_tokens_, &norm_;
   std::vector<DecoderLayer> layers_;

@@ -58,9 +58,9 @@ std::vector<Emitted> Generation::prefill(const Inputs& inputs, const std::vector
   at::Tensor logits;
   {
     Stopwatch watch(timings_.prefill_s);
+    packed.batch.read_last_tokens();
     const at::Tensor hidden = model_.decode(std::move(x), packed.batch, turn, &hooks_);
-    const Batch last = packed.batch.last_tokens();
-    logits = model_.logits(packed.batch.last_of(hidden), last, &hooks_);  // [rows, vocabulary]
+    logits = model_.logits(packed.batch.read_of(hidden), packed.batch.read(), &hooks_);  // [rows, vocabulary]
   }
 
   std::vector<Emitted> emitted;

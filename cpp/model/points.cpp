@@ -11,6 +11,7 @@ class Collector : public Observer {
  public:
   void enter(const Batch&, Stage) override {}
   bool wants(const std::string&) const override { return true; }
+  bool looks_at(const std::string&) const override { return true; }
   bool skips(const std::string&) const override { return false; }
   at::Tensor observe(const std::string& point, at::Tensor value, int64_t group, const at::Tensor&) override {
     std::vector<int64_t> shape = value.sizes().vec();

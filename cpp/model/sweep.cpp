@@ -124,13 +124,14 @@ void Sweep::read_prompt(Turn& turn) {
   }
   inputs_.images = inputs_.videos = {};
   Stopwatch watch(timings_.prefill_s);
+  packed.batch.read_last_tokens();
   for (int64_t layer = 0; layer < layers(); ++layer) {
     if (const auto first = first_tokens_.find(layer); first != first_tokens_.end())
       layer_inputs_[layer] = x.narrow(0, first->second, tokens_ - first->second).clone();
     x = model_.decoder_layer(layer, std::move(x), packed.batch, turn);
   }
-  const Batch last = packed.batch.last_tokens();
-  logits_ = model_.logits(model_.final_norm(packed.batch.last_of(x), last), last);
+  const Batch last = packed.batch.read();
+  logits_ = model_.logits(model_.final_norm(packed.batch.read_of(x), last), last);
 }
 
 // Rows that share most stand together; within a branch a row stands before those that part at higher layers, so that
@@ -225,14 +226,15 @@ at::Tensor Sweep::grow(std::vector<Branch>& branches, Observer& observer, Turn& 
     }
     if (active.empty()) continue;
     batch.rotary = {at::cat(cos), at::cat(sin)};
+    batch.read_last_tokens();
     x = model_.decoder_layer(layer, at::cat(parts), batch, turn, &observer);
     for (size_t i = 0; i < active.size(); ++i) {
-      active[i]->x = x.narrow(0, batch.groups[i].offset, batch.groups[i].packed_tokens());
+      if (layer + 1 < layers()) active[i]->x = x.narrow(0, batch.groups[i].offset, batch.groups[i].packed_tokens());
       active[i]->has_keys[layer] = active[i]->cache->holds(layer);
     }
   }
-  const Batch last = batch.last_tokens();
-  return model_.logits(model_.final_norm(batch.last_of(x), last, &observer), last, &observer);
+  const Batch last = batch.read();
+  return model_.logits(model_.final_norm(batch.read_of(x), last, &observer), last, &observer);
 }
 
 // Keys and values of the prompt for every row: the prompt's own where a row has not parted from it; else what it shares

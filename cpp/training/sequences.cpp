@@ -1,5 +1,6 @@
 #include "training/sequences.h"
 
+#include <algorithm>
 #include <map>
 #include <utility>
 
@@ -24,6 +25,28 @@ std::vector<Place> places_of(const Batch& batch, size_t rows) {
     }
   }
   return places;
+}
+
+// Says of every group how many last tokens of its rows are read, which reach back to the earliest that predicts, and
+// counts `predicts`, packed tokens, among those.
+void read_only(std::vector<int64_t>& predicts, Batch& batch) {
+  auto group_of = [&](int64_t token) -> Group& {
+    return *std::ranges::find_if(batch.groups,
+                                 [&](const Group& group) { return token < group.offset + group.packed_tokens(); });
+  };
+  for (auto& group : batch.groups) group.read = 1;
+  for (const int64_t token : predicts) {
+    Group& group = group_of(token);
+    group.read = std::max(group.read, group.tokens - (token - group.offset) % group.tokens);
+  }
+  const Batch read = batch.read();
+  for (int64_t& token : predicts) {
+    const Group& group = group_of(token);
+    const Group& few = read.groups[&group - batch.groups.data()];
+    const int64_t row = (token - group.offset) / group.tokens,
+                  from_end = group.tokens - (token - group.offset) % group.tokens;
+    token = few.offset + (row + 1) * few.tokens - from_end;
+  }
 }
 
 // Appends the continuations as groups of equal length whose rows continue rows of one group. Returns the first packed
@@ -125,6 +148,7 @@ PackedSequences pack_sequences(const Qwen2_5_VL& model, const Sequences& sequenc
     }
   }
   if (ids.empty()) fail("ERR_INVALID_ARGUMENT", "Expected at least one token to train on");
+  read_only(predicts, result.packed.batch);
   result.predicts = at::tensor(predicts, at::kLong).to(model.device());
   result.ids = at::tensor(ids, at::kLong).to(model.device());
   return result;

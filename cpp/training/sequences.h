@@ -35,7 +35,7 @@ Inputs joined(const std::vector<Inputs>& parts);
 // The sequences packed for one pass, and where in it the targets are predicted.
 struct PackedSequences {
   Packed packed;        // with the continuations behind the rows
-  at::Tensor predicts;  // [targets] the packed token after which each comes
+  at::Tensor predicts;  // [targets] the token after which each comes, among those that are read after the last layer
   at::Tensor ids;       // [targets] their token ids
 };
 

@@ -61,7 +61,7 @@ at::Tensor Trainer::hidden(const Sequences& sequences, PackedSequences& packed, 
   if (at::GradMode::is_enabled()) packed.packed.batch.recompute_from = recompute_from_;
   at::Tensor x = model_.embed(sequences.inputs, packed.packed, turn);
   x = model_.decode(std::move(x), packed.packed.batch, turn);
-  return take_rows(x, packed.predicts);
+  return take_rows(packed.packed.batch.read_of(x), packed.predicts);
 }
 
 SequenceLogprobs Trainer::part(const Sequences& sequences, PackedSequences& packed, double temperature,
