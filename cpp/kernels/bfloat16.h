@@ -17,4 +17,11 @@ inline uint16_t rounded(float number) {
   return (bits & 0x7fffffff) > 0x7f800000 ? uint16_t{0x7fc0} : nearest;
 }
 
+// The same, as a float.
+inline float nearest(float number) {
+  const auto bits = std::bit_cast<uint32_t>(number);
+  const uint32_t nearest = (bits + 0x7fff + ((bits >> 16) & 1)) & 0xffff0000;
+  return std::bit_cast<float>((bits & 0x7fffffff) > 0x7f800000 ? 0x7fc00000 : nearest);
+}
+
 }  // namespace frankentorch
