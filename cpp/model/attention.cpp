@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "kernels/block_attention.h"
 #include "model/layers.h"
 
 namespace frankentorch {
@@ -30,10 +31,6 @@ struct Partial {
 };
 
 Partial partial_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v) {
-  if (q.is_cpu()) {
-    const auto [out, sum] = at::_scaled_dot_product_flash_attention_for_cpu(q, k, v);
-    return {out, sum};
-  }
   const at::ScalarType wide = accumulation_type(q.scalar_type());
   const at::Tensor scores =
       at::matmul(q.to(wide), k.to(wide).transpose(-2, -1)) * (1.0 / std::sqrt(static_cast<double>(q.size(-1))));
@@ -45,6 +42,11 @@ Partial partial_attention(const at::Tensor& q, const at::Tensor& k, const at::Te
 // rows, and what the blocks of a row give is weighed by the sums of their exponentials (online softmax, arXiv
 // 1805.02867). q: [rows, heads, 1, head_dim] -> like q
 at::Tensor attention_over_blocks(const at::Tensor& q, const KeysValues& all) {
+  if (BlockAttention::serves(q)) {
+    BlockAttention attention(q.squeeze(2));
+    for (const auto& block : all.blocks) attention.add(block.k, block.v, block.first_row, block.rows, block.copies);
+    return attention.result().unsqueeze(2);
+  }
   const at::TensorOptions wide = q.options().dtype(accumulation_type(q.scalar_type()));
   const int64_t heads = q.size(1), width = q.size(3);
   at::Tensor mixed = at::zeros({all.rows, heads, width}, wide), sums = at::full({all.rows, heads}, -INFINITY, wide);
