@@ -74,7 +74,7 @@ export interface ForwardOutput {
 export type { PointInfo }
 
 /** Keys and values of a prompt: the source of a swap. */
-export type Prefilled = SwapIntervention['source'] & Disposable
+export type Prefilled = Required<SwapIntervention['source']> & Disposable
 
 /**
  * A Qwen2.5-VL (or Qwen2) checkpoint in the engine. All its work runs on one native thread, in the order of the calls; JavaScript only
@@ -426,8 +426,10 @@ export class VisionLanguageModel implements AsyncDisposable {
           swept,
           await abortable(checked.signal, (cancellation) => native().sweep(handle, native_, sweep, cancellation)),
         )
-      for (const place of alone)
-        keep([place], await this.#generate(inputs, { ...generation, interventions: configurations[place]! }))
+      for (const place of alone) {
+        using read = await this.#withSources(configurations[place]!, checked.signal)
+        keep([place], await this.#generate(inputs, { ...generation, interventions: read.interventions }))
+      }
       if (replies.some(({ finishReason }) => finishReason === 'aborted')) throw aborted(0, checked.signal)
       return replies
     })
@@ -486,6 +488,25 @@ export class VisionLanguageModel implements AsyncDisposable {
     const names = this.#parameters.map(({ name }) => name)
     const selected = selectParameters(selectors, { names, numHiddenLayers: this.config.numHiddenLayers })
     return selected.filter((name) => !this.#freezing.isFrozen(name))
+  }
+
+  // The interventions with the sources of swaps read that were not yet.
+  async #withSources(
+    given: readonly Intervention[],
+    signal: AbortSignal | undefined,
+  ): Promise<{ interventions: Intervention[] } & Disposable> {
+    const read: Prefilled[] = []
+    const interventions: Intervention[] = []
+    for (const intervention of given) {
+      if (intervention.kind !== 'swap' || intervention.source.keysValues) {
+        interventions.push(intervention)
+        continue
+      }
+      const source = await this.prefill(intervention.source.inputs, { signal })
+      read.push(source)
+      interventions.push({ ...intervention, source: { inputs: source.inputs, keysValues: source.keysValues } })
+    }
+    return { interventions, [Symbol.dispose]: () => read.forEach((source) => source[Symbol.dispose]()) }
   }
 
   // Inputs made here from messages are disposed here; those a caller made are the caller's.

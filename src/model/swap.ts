@@ -22,8 +22,11 @@ export interface SwapIntervention {
   tensors?: 'kv' | 'k' | 'v'
   /** When the numbers of image tokens differ: resample linearly along tokens, or `ERR_GRID_MISMATCH`. Default false. */
   resample?: boolean
-  /** The other prompt and its captured `….self_attn.key` and `….self_attn.value`, [1, kv_heads, tokens, head_dim]. */
-  source: { inputs: Inputs; keysValues: Record<string, Tensor> }
+  /**
+   * The other prompt and its captured `….self_attn.key` and `….self_attn.value`, [1, kv_heads, tokens, head_dim] (`model.prefill`). Without these a
+   * sweep reads the other prompt itself, in one batch with its own.
+   */
+  source: { inputs: Inputs; keysValues?: Record<string, Tensor> }
 }
 
 export const SwapForm = z.strictObject({
@@ -38,7 +41,7 @@ export const SwapForm = z.strictObject({
       (value) => Array.isArray((value as Inputs | undefined)?.inputIds),
       'inputs of the processor',
     ),
-    keysValues: z.record(z.string(), z.instanceof(Tensor)),
+    keysValues: z.record(z.string(), z.instanceof(Tensor)).optional(),
   }),
 })
 
@@ -81,9 +84,9 @@ export function locateSwap(
         `Expected decoder layers for point of a swap but '${swap.point}' selects ${layer}`,
       )
     located.layers.push(Number(index))
-    for (const tensor of located.tensors) {
+    for (const tensor of swap.source.keysValues ? located.tensors : []) {
       const point = swapPoint(Number(index), tensor)
-      const source = swap.source.keysValues[point]
+      const source = swap.source.keysValues![point]
       if (!source)
         throw error(
           'ERR_INVALID_ARGUMENT',
@@ -107,11 +110,14 @@ export function resolveSwap(
   context: { config: ModelConfig; points: readonly string[] },
 ): NativeSwap[] {
   const { layers, positions, sourcePositions, tensors } = locateSwap(swap, inputs, context)
+  const { keysValues } = swap.source
+  if (!keysValues)
+    throw error('ERR_INVALID_ARGUMENT', 'Expected source.keysValues of a swap outside of a sweep (see model.prefill)')
   return layers.flatMap((layer) =>
     tensors.map((tensor) => ({
       kind: 'swap',
       point: swapPoint(layer, tensor),
-      source: swap.source.keysValues[swapPoint(layer, tensor)]!.handle,
+      source: keysValues[swapPoint(layer, tensor)]!.handle,
       positions,
       sourcePositions,
       resample: swap.resample ?? false,

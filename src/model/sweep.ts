@@ -1,8 +1,9 @@
 import { z } from 'zod'
+import type { ModelConfig } from '../checkpoint/config.ts'
 import type { NativeIntervention, NativeRowOptions, NativeSwapSource, NativeSweep, NativeSweepRow } from '../native.ts'
 import { GenerateOptions } from './generation.ts'
 import type { Inputs } from './inputs.ts'
-import { imagePositions } from './inputs.ts'
+import { imagePositions, nativeInputs } from './inputs.ts'
 import { checkIntervention, type Intervention } from './interventions.ts'
 import { type InterventionContext, resolveInterventions } from './resolve-interventions.ts'
 import { type LocatedSwap, locateSwap, type SwapIntervention, swapPoint } from './swap.ts'
@@ -53,7 +54,7 @@ export function planSweep(
     interventions.push(...parts.changes.map((change) => ofRow(change, row)))
     plan.configurations.push(configuration)
   })
-  plan.sweep = { ...plan.sweep, sources: sources.native(), rows, interventions }
+  plan.sweep = { ...plan.sweep, sources: sources.native(context.config), rows, interventions }
   return plan
 }
 
@@ -62,8 +63,8 @@ interface Parts {
   changes: NativeIntervention[]
 }
 
-// Undefined for what a sweep cannot share: a change of the images' or tokens' embeddings, two swaps at once, and a swap that recurs beside a
-// change of attention weights, whose keys would have to be counted out.
+// Undefined for what a sweep cannot share: a change of the images' or tokens' embeddings, two swaps at once, a swap that recurs beside a
+// change of attention weights, whose keys would have to be counted out, and a source that it would have to read but that is not images and text.
 function partsOf(given: readonly Intervention[], inputs: Inputs, context: InterventionContext): Parts | undefined {
   const names = context.points.map(({ name }) => name)
   const swaps = given.filter((intervention): intervention is SwapIntervention => intervention.kind === 'swap')
@@ -74,10 +75,10 @@ function partsOf(given: readonly Intervention[], inputs: Inputs, context: Interv
   if (!swap) return { changes }
   if (swap.steps === 'all' && changes.some(({ point }) => point.endsWith('.weights'))) return undefined
   const intervention = checkIntervention(swap, 'interventions') as SwapIntervention
-  return {
-    swap: { intervention, located: locateSwap(intervention, inputs, { config: context.config, points: names }) },
-    changes,
-  }
+  const located = locateSwap(intervention, inputs, { config: context.config, points: names })
+  const { keysValues, inputs: other } = intervention.source
+  const readable = located.sourcePositions.length > 0 && (other.videoGridThw ?? []).length === 0
+  return keysValues || readable ? { swap: { intervention, located }, changes } : undefined
 }
 
 function rowOf(
@@ -167,18 +168,16 @@ class SourceList {
     return index
   }
 
-  native(): NativeSwapSource[] {
+  native(config: ModelConfig): NativeSwapSource[] {
     return this.#sources.map(({ swap, located, layers }) => {
+      const { inputs, keysValues } = swap.source
+      const common = { positions: located.sourcePositions, resample: swap.resample ?? false }
+      if (!keysValues) return { inputs: nativeInputs(config, inputs), ...common }
       const of = (tensor: 'key' | 'value') =>
         Array.from({ length: Math.max(...layers) + 1 }, (_, layer) =>
-          layers.has(layer) ? swap.source.keysValues[swapPoint(layer, tensor)]?.handle : undefined,
+          layers.has(layer) ? keysValues[swapPoint(layer, tensor)]?.handle : undefined,
         )
-      return {
-        keys: of('key'),
-        values: of('value'),
-        positions: located.sourcePositions,
-        resample: swap.resample ?? false,
-      }
+      return { keys: of('key'), values: of('value'), ...common }
     })
   }
 }

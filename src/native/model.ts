@@ -31,10 +31,11 @@ export interface NativeSweepRow {
   swap?: { source: number; layers: readonly number[]; keys: boolean; values: boolean; recurs: boolean }
 }
 
-/** Keys and values by layer over the whole source prompt; undefined for layers that no row swaps. */
+/** Keys and values by layer over the whole source prompt, undefined for layers that no row swaps; or what they are to be read from. */
 export interface NativeSwapSource {
-  keys: readonly (TensorHandle | undefined)[]
-  values: readonly (TensorHandle | undefined)[]
+  keys?: readonly (TensorHandle | undefined)[]
+  values?: readonly (TensorHandle | undefined)[]
+  inputs?: NativeInputs
   positions: readonly number[]
   resample: boolean
 }

@@ -129,8 +129,7 @@ async function answerPair(
   using target = await imagePrompt(model, pair.targetImage, pair.prompt)
   using sourcePrompt = await imagePrompt(model, pair.sourceImage, pair.prompt)
   if (mismatch === 'throw') requireEqualGrids(target.inputs, sourcePrompt.inputs)
-  using source = await model.prefill(sourcePrompt.inputs, { signal })
-  const configurations = swaps.map((swap) => [swapIn(swap, source, options)])
+  const configurations = swaps.map((swap) => [swapIn(swap, sourcePrompt, options)])
   const replies = await model.sweep(target.inputs, [[], ...configurations], { maxNewTokens, maxMemory, signal })
   const [original, ...swapped] = replies.map(({ text }) => text)
   const { targetAnswer, sourceAnswer } = pair
