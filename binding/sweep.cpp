@@ -12,8 +12,8 @@
 namespace frankentorch::binding {
 namespace {
 
-// A source as it is given: keys and values of all its tokens by layer, [1, kv_heads, tokens, head_dim], or what they are
-// to be read from.
+// A source as it is given: keys and values of all its tokens by layer, [1, kv_heads, tokens, head_dim], or what they
+// are to be read from.
 struct GivenSource {
   std::vector<at::Tensor> keys, values;
   std::optional<Inputs> inputs;
@@ -99,8 +99,8 @@ Napi::Value prefill(Addon& addon, const Napi::CallbackInfo& info) {
                           });
 }
 
-// (model, inputs, { image: positions, sources: those that hold inputs are read with the prompt, rows, interventions, maxBytes }, cancellation?) -> Promise<{ rows,
-// timings }>
+// (model, inputs, { image: positions, sources: those that hold inputs are read with the prompt, rows, interventions,
+// maxBytes }, cancellation?) -> Promise<{ rows, timings }>
 Napi::Value sweep(Addon& addon, const Napi::CallbackInfo& info) {
   const Fields fields(info[2], "sweep");
   const auto loaded = unwrap<LoadedModel>(info[0], "model");

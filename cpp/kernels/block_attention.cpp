@@ -197,9 +197,8 @@ at::Tensor block_attention(const at::Tensor& q, at::TensorList k, at::TensorList
 }  // namespace
 
 TORCH_LIBRARY_FRAGMENT(frankentorch, library) {
-  library.def(
-      "block_attention(Tensor q, Tensor[] k, Tensor[] v, int[] first_rows, int[] rows, int[] copies) -> Tensor",
-      &block_attention);
+  library.def("block_attention(Tensor q, Tensor[] k, Tensor[] v, int[] first_rows, int[] rows, int[] copies) -> Tensor",
+              &block_attention);
 }
 
 }  // namespace frankentorch

@@ -157,7 +157,9 @@ void Sweep::read_prompts(Turn& turn) {
   for (const auto& group : batch.groups) caches.emplace_back(layers(), group.tokens);
   for (size_t g = 0; g < caches.size(); ++g) batch.groups[g].cache = &caches[g];
   const RowPlace target = place_of(batch, 0);
-  auto of_target = [&](const at::Tensor& x, int64_t first) { return x.narrow(0, target.token + first, tokens_ - first); };
+  auto of_target = [&](const at::Tensor& x, int64_t first) {
+    return x.narrow(0, target.token + first, tokens_ - first);
+  };
   rotary_ = {of_target(batch.rotary.cos, 0), of_target(batch.rotary.sin, 0)};
   next_position_ = packed.rows[0].next_position;
 

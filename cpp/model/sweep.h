@@ -49,9 +49,10 @@ struct SweepRow {
 };
 
 // Replies to one prompt under many interventions. The prompt is read once, in one batch with the sources that are still
-// to be read, keeping what enters the layers at which rows part from it. Then one pass over the layers computes all rows together: a row joins at its layer, for the tokens from
-// its token on. A row's keys and values are the prompt's where it does not differ, the source's where it is swapped,
-// and its own. All rows decode together and leave when they are done.
+// to be read, keeping what enters the layers at which rows part from it. Then one pass over the layers computes all
+// rows together: a row joins at its layer, for the tokens from its token on. A row's keys and values are the prompt's
+// where it does not differ, the source's where it is swapped, and its own. All rows decode together and leave when they
+// are done.
 class Sweep {
  public:
   // `inputs` hold one row, whose image tokens are at the positions `image`. `hooks` take rows by their place in `rows`.

@@ -506,7 +506,10 @@ export class VisionLanguageModel implements AsyncDisposable {
       read.push(source)
       interventions.push({ ...intervention, source: { inputs: source.inputs, keysValues: source.keysValues } })
     }
-    return { interventions, [Symbol.dispose]: () => read.forEach((source) => source[Symbol.dispose]()) }
+    const release = () => {
+      for (const source of read) source[Symbol.dispose]()
+    }
+    return { interventions, [Symbol.dispose]: release }
   }
 
   // Inputs made here from messages are disposed here; those a caller made are the caller's.

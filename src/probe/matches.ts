@@ -11,11 +11,17 @@ export interface Matches {
 
 /**
  * Whether `reply` gives an image's answer. Boxes (`[x1, y1, x2, y2]`) match at an intersection over union of at least 0.5; numbers, in digits or
- * words, when they are the first of the reply; other answers when the reply has their words one after another.
+ * words, when they are the first of the reply; other answers when the reply has their words one after another. `scale`: from the pixels of the known
+ * boxes to those the model saw, across and down; it answers in these.
  */
-export function matches(reply: string, target: string | undefined, source: string | undefined): Matches {
+export function matches(
+  reply: string,
+  target: string | undefined,
+  source: string | undefined,
+  scale: readonly [number, number] = [1, 1],
+): Matches {
   if (boxIn(target) || boxIn(source)) {
-    const [iouTarget, iouSource] = [target, source].map((known) => iou(boxIn(reply), boxIn(known)))
+    const [iouTarget, iouSource] = [target, source].map((known) => iou(boxIn(reply), scaled(boxIn(known), scale)))
     return { target: reaches(iouTarget), source: reaches(iouSource), iouTarget, iouSource }
   }
   return { target: says(reply, target), source: says(reply, source) }
@@ -39,6 +45,10 @@ function boxIn(text = ''): Box | undefined {
   const [x1, y1, x2, y2] = numbers
   if (numbers.length < 4 || !(x2! > x1!) || !(y2! > y1!)) return undefined
   return [x1!, y1!, x2!, y2!]
+}
+
+function scaled(box: Box | undefined, [across, down]: readonly [number, number]): Box | undefined {
+  return box && [box[0] * across, box[1] * down, box[2] * across, box[3] * down]
 }
 
 // 0 for a reply without a box, null where none is known.

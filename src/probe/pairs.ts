@@ -15,6 +15,8 @@ export interface VisionPair {
   sourceImage: ImageSource
   targetAnswer?: string
   sourceAnswer?: string
+  /** Width and height of the images in the pixels that boxes among the answers count in; without it these are compared as they are. */
+  canvas?: [number, number]
 }
 
 /** A line that is no pair. It stays in its place and fails there with the reason. */
@@ -23,6 +25,8 @@ export interface InvalidPair {
   task: string
   invalid: string
 }
+
+export const Canvas = z.tuple([z.number().positive(), z.number().positive()])
 
 /** The published tasks, in the order of its figures; others follow by name. */
 const publishedTasks = ['counting', 'ocr', 'grounding', 'recognition']
@@ -97,6 +101,7 @@ function parseLine(
       sourceImage: join(directory, images.source_image),
       targetAnswer: answer(meta, 'target'),
       sourceAnswer: answer(meta, 'source'),
+      ...canvasOf(meta),
     }
   } catch (thrown) {
     return {
@@ -129,6 +134,11 @@ export async function hashImage(image: ImageSource): Promise<string> {
   const path = String(image).startsWith('file:') ? new URL(image) : image
   // What cannot be read here (a remote image, a missing file) counts by its name, and fails in its turn if it must.
   return hashFile(path).catch(() => String(image))
+}
+
+function canvasOf({ canvas_size }: Record<string, unknown>): Pick<VisionPair, 'canvas'> {
+  const { success, data } = Canvas.safeParse(canvas_size)
+  return success ? { canvas: data } : {}
 }
 
 // The name of the field depends on the task; a box is written as the published records have it.

@@ -2,6 +2,7 @@ import { basename } from 'node:path'
 import { z } from 'zod'
 import { check, expected } from '../check.ts'
 import { error } from '../errors.ts'
+import type { Inputs } from '../model/inputs.ts'
 import type { VisionLanguageModel } from '../model/model.ts'
 import { ImageSource } from '../model/processor/image-source.ts'
 import { renderPng, renderSvg } from '../report/plot.ts'
@@ -12,7 +13,7 @@ import { changed } from './changed.ts'
 import { changeRateChart } from './chart.ts'
 import { decoderLayers } from './layers.ts'
 import { matches, movedToSource } from './matches.ts'
-import { hashImage, hashPairs, type InvalidPair, readPairs, type VisionPair } from './pairs.ts'
+import { Canvas, hashImage, hashPairs, type InvalidPair, readPairs, type VisionPair } from './pairs.ts'
 import { runOptions } from './run-options.ts'
 import { type SwapRecord, type SwapSummary, summarize } from './summary.ts'
 import { imagePrompt, requireEqualGrids, type Stretch, SwapMode, stretches, swapIn } from './swap.ts'
@@ -25,6 +26,7 @@ const Pair: z.ZodType<VisionPair> = z.strictObject({
   sourceImage: ImageSource,
   targetAnswer: z.string().optional(),
   sourceAnswer: z.string().optional(),
+  canvas: Canvas.optional(),
 })
 
 const VisionOptions = z
@@ -133,10 +135,11 @@ async function answerPair(
   const replies = await model.sweep(target.inputs, [[], ...configurations], { maxNewTokens, maxMemory, signal })
   const [original, ...swapped] = replies.map(({ text }) => text)
   const { targetAnswer, sourceAnswer } = pair
-  const before = matches(original!, targetAnswer, sourceAnswer)
+  const scale = boxScale(pair, target.inputs, model.config.vision!.patchSize)
+  const before = matches(original!, targetAnswer, sourceAnswer, scale)
   const sourceImage = await hashImage(pair.sourceImage)
   return swaps.map(([first, end], i) => {
-    const found = matches(swapped[i]!, targetAnswer, sourceAnswer)
+    const found = matches(swapped[i]!, targetAnswer, sourceAnswer, scale)
     const what = { kind: 'swap', layers: [first, end - 1], tensors, compat, mismatch, source: sourceImage }
     return {
       task: pair.task,
@@ -157,6 +160,13 @@ async function answerPair(
       ...provenance,
     }
   })
+}
+
+/** What the model sees is the image resized to whole patches, and it answers in the pixels of that (arXiv 2502.13923, §2.1.2). */
+function boxScale({ canvas }: VisionPair, { imageGridThw }: Inputs, patchSize: number): [number, number] {
+  if (!canvas) return [1, 1]
+  const [, height, width] = imageGridThw![0]!
+  return [(width! * patchSize) / canvas[0], (height! * patchSize) / canvas[1]]
 }
 
 async function pairsOf({ pairs, data, tasks, samples = Number.POSITIVE_INFINITY }: z.output<typeof VisionOptions>) {

@@ -24,7 +24,7 @@ type Message = { content: [{ image: string }, { text: string }] }
  * A model of four layers that reads an image's file name as its content. A swap below layer `sees` makes it answer for the source.
  * Images named `broken` cannot be read, `wide` ones have another grid, and `crash` ones fail at the swap from layer 2.
  */
-export function fakeModel({ sees = 2 } = {}) {
+export function fakeModel({ sees = 2, replies }: { sees?: number; replies?: Record<string, string> } = {}) {
   const directory = mkdtempSync(join(tmpdir(), 'frankentorch-fake-'))
   writeFileSync(join(directory, 'config.json'), '{}')
   const calls: { image: string; swap?: Swap }[] = []
@@ -35,15 +35,16 @@ export function fakeModel({ sees = 2 } = {}) {
   }
   const answer = ({ image }: Prompt, swap: Swap | undefined) => {
     calls.push({ image, swap })
-    if (swap === undefined) return { text: `It is ${image}` }
+    if (swap === undefined) return { text: replies?.[image] ?? `It is ${image}` }
     const layer = Number(swap.point.match(/\[(\d+):\d+\]/)![1])
     if (image.includes('crash') && layer === 2) throw new Error('out of luck')
-    return { text: `It is ${layer < sees ? swap.source.inputs.image : image}` }
+    const seen = layer < sees ? swap.source.inputs.image : image
+    return { text: replies?.[seen] ?? `It is ${seen}` }
   }
   const model = {
     directory,
     dtype: 'float32',
-    config: { numHiddenLayers: 4, vision: {}, architecture: 'Qwen2_5_VLForConditionalGeneration' },
+    config: { numHiddenLayers: 4, vision: { patchSize: 14 }, architecture: 'Qwen2_5_VLForConditionalGeneration' },
     processor: {
       prepare: async ([message]: [Message]): Promise<Prompt & { pixelValues: object }> => {
         const name = message.content[0].image.split('/').at(-1)!

@@ -200,6 +200,13 @@ test('attention masses are probabilities, and those of a model less its own are 
   for (const { question, generated } of summary.difference!) expect([question, generated]).toEqual([0, 0])
 }, 120_000)
 
+test('a box is looked for in the pixels that the model saw', () => {
+  // 100 × 50 pixels become 112 × 56; a box of the reply lies where the scaled one does, and not where the given one does
+  const known = '[80, 10, 90, 20]'
+  expect(matches('[89.6, 11.2, 100.8, 22.4]', known, undefined, [1.12, 1.12]).iouTarget).toBeCloseTo(1, 6)
+  expect(matches('[89.6, 11.2, 100.8, 22.4]', known, undefined)).toMatchObject({ target: false })
+})
+
 test('an answer matches by box, by number or by words', () => {
   expect(matches('There are three.', '3', '10')).toEqual({ target: true, source: false })
   expect(matches('yes, it is', 'No', 'Yes')).toEqual({ target: false, source: true })
