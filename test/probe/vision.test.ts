@@ -213,15 +213,15 @@ test.each<[string, object, string]>([
 test('boxes are looked for in the pixels of what the model saw, 56 × 56 here', async () => {
   const replies = { here: '[28, 28, 42, 42]', there: '[0, 0, 14, 14]' }
   const { model } = fakeModel({ sees: 1, replies })
-  const boxes = { targetAnswer: '[200, 200, 300, 300]', sourceAnswer: '[0, 0, 100, 100]' }
+  const boxes = { targetAnswer: '[224, 224, 336, 336]', sourceAnswer: '[0, 0, 112, 112]' }
   const iou = async (more: object) => {
     const pairs = [{ ...pair('grounding', 'here', 'there'), ...boxes, ...more }]
     const { records } = await vision(model, { pairs, layers: [0, 1] })
     return records.map(({ iou_target, iou_source, moved_to_source }) => [iou_target, iou_source, moved_to_source])
   }
-  expect(await iou({ canvas: [400, 400] })).toEqual([
+  expect(await iou({ canvas: [448, 448] })).toEqual([
     [0, 1, true],
-    [expect.closeTo(1, 6), 0, false],
+    [1, 0, false],
   ])
-  expect((await iou({}))[1]).toEqual([0, expect.closeTo(0.0196, 4), false])
+  expect((await iou({}))[1]).toEqual([0, expect.closeTo(1 / 64, 6), false])
 })
