@@ -1,8 +1,9 @@
 // Base, IN and RL on the tiny world, from nothing, and RL with a third of the decoder frozen: how long it takes and what was learnt, for several seeds.
 // Goals (2 cores): Base and IN within 6 minutes reach 60 % on held-out perception and 30 % on vision to reasoning; RL within 2 minutes raises the accuracy reward on
 // 500 held-out prompts at temperature 1 by 8 points in the mean of the seeds, by none less than 0.
-//   node scripts/bench.mjs tiny-world [--preset default] [--seeds 0,1,2] [--out DIR] [--log bench/logs/tiny-world.md]
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+//   node scripts/bench.mjs tiny-world [--preset default] [--seeds 0,1,2] [--stages base,in,rl] [--out DIR] [--log bench/logs/tiny-world.md] [--note TEXT]
+// In DIR stands what was measured: seeds can be run one by one, and those that are there are not run again.
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { cpus, loadavg, tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { parseArgs } from 'node:util'
@@ -10,6 +11,7 @@ import { close } from '../src/answers/index.ts'
 import { type DataRecord, readRecords } from '../src/data/record.ts'
 import { disposeInputs } from '../src/model/inputs.ts'
 import { VisionLanguageModel } from '../src/model/model.ts'
+import { native } from '../src/native.ts'
 import { accuracy } from '../src/train/rewards/index.ts'
 import { type PresetName, type Stage, stages, tinyWorld } from '../src/train/tiny-world/index.ts'
 
@@ -20,21 +22,32 @@ const { values } = parseArgs({
     stages: { type: 'string', default: stages.join() },
     out: { type: 'string' },
     log: { type: 'string' },
+    /** A sentence about the circumstances, for the log. */
+    note: { type: 'string' },
   },
 })
 const families = ['perception', 'vision_to_reasoning', 'reasoning'] as const
 const rewardPrompts = 500
 const batchRows = 128
 const reward = accuracy()
+const stop = new AbortController()
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort())
 
 interface Line {
   seed: number
   stage: Stage
+  /** Of its optimizer steps, by the clock. */
   seconds: number
+  /** Processor time of all threads of the process that ended it, in training it. */
+  cpuSeconds: number
   /** Share of right greedy answers, by family. */
   greedy: Record<string, number>
   /** Mean accuracy reward at temperature 1. */
   sampled: number
+  /** When it was trained, with how many threads, and the load average of the minute after. */
+  date: string
+  threads: number
+  load: number
 }
 
 /** Whether the reply to each record is right. */
@@ -69,25 +82,60 @@ async function measured(directory: string, records: DataRecord[]): Promise<Pick<
 }
 
 async function runSeed(seed: number, out: string): Promise<Line[]> {
-  const lines: Line[] = []
-  const options = { out, seed, preset: values.preset as PresetName }
+  const lines = await readLines(`${out}.json`)
   for (const stage of values.stages.split(',') as Stage[]) {
-    const begun = performance.now()
-    const { world, checkpoints } = await tinyWorld({ ...options, stages: [stage] })
-    const seconds = (performance.now() - begun) / 1000
-    const records: DataRecord[] = []
-    for await (const record of readRecords(join(world, 'test.jsonl'))) records.push(record)
-    const line = { seed, stage, seconds, ...(await measured(checkpoints[stage]!, records)) }
+    const known = lines.find((line) => line.stage === stage)
+    const line = known ?? (await runStage(seed, stage, out))
     console.log(row(line))
+    if (known) continue
     lines.push(line)
+    await writeFile(`${out}.json`, `${JSON.stringify(lines, null, 2)}\n`)
   }
   return lines
 }
 
+async function runStage(seed: number, stage: Stage, out: string): Promise<Line> {
+  const options = { out, seed, preset: values.preset as PresetName }
+  const cpu = process.cpuUsage()
+  const { world, checkpoints } = await tinyWorld({ ...options, stages: [stage], signal: stop.signal })
+  const seconds = await secondsOf(join(out, stage))
+  const { user, system } = process.cpuUsage(cpu)
+  const load = loadavg()[0]!
+  const records: DataRecord[] = []
+  for await (const record of readRecords(join(world, 'test.jsonl'))) records.push(record)
+  const threads = await native().numThreads()
+  const circumstances = { cpuSeconds: (user + system) / 1e6, date: new Date().toISOString(), threads, load }
+  return { seed, stage, seconds, ...circumstances, ...(await measured(checkpoints[stage]!, records)) }
+}
+
+// Those of its steps, whatever process made them; a step made again counts as it was the last time.
+async function secondsOf(run: string): Promise<number> {
+  const lines = (await readFile(join(run, 'timings.jsonl'), 'utf8')).split('\n').filter((line) => line !== '')
+  const steps = new Map(
+    lines.map((line) => JSON.parse(line) as { step: number; seconds: number }).map((line) => [line.step, line.seconds]),
+  )
+  return [...steps.values()].reduce((sum, seconds) => sum + seconds, 0)
+}
+
+async function readLines(file: string): Promise<Line[]> {
+  const text = await readFile(file, 'utf8').catch(() => '[]')
+  return JSON.parse(text) as Line[]
+}
+
 const percent = (share: number) => (100 * share).toFixed(1)
-const header = `| seed | model | seconds | ${families.join(' | ')} | accuracy reward at temperature 1 |\n|${'---|'.repeat(7)}`
-const row = ({ seed, stage, seconds, greedy, sampled }: Line) =>
-  `| ${seed} | ${stage} | ${seconds.toFixed(0)} | ${families.map((family) => percent(greedy[family]!)).join(' | ')} | ${percent(sampled)} |`
+const columns = [
+  'seed',
+  'model',
+  'seconds',
+  'processor seconds',
+  ...families,
+  'accuracy reward at temperature 1',
+  'trained',
+  'load average',
+]
+const header = `| ${columns.join(' | ')} |\n|${'---|'.repeat(columns.length)}`
+const row = ({ seed, stage, seconds, cpuSeconds, greedy, sampled, date, load }: Line) =>
+  `| ${seed} | ${stage} | ${seconds.toFixed(0)} | ${cpuSeconds.toFixed(0)} | ${families.map((family) => percent(greedy[family]!)).join(' | ')} | ${percent(sampled)} | ${date.slice(0, 16)} | ${load.toFixed(1)} |`
 
 /** What the goals speak of. */
 function verdicts(lines: Line[]): string[] {
@@ -106,17 +154,18 @@ function verdicts(lines: Line[]): string[] {
 }
 
 const root = values.out ?? (await mkdtemp(join(tmpdir(), 'frankentorch-tiny-world-')))
+await mkdir(root, { recursive: true })
 console.log(header)
 const lines: Line[] = []
 for (const seed of values.seeds.split(',').map(Number)) lines.push(...(await runSeed(seed, join(root, `seed-${seed}`))))
 if (values.out === undefined) await rm(root, { recursive: true })
 await close()
-const load = loadavg()[0]!.toFixed(1)
-const machine = `${cpus().length} × ${cpus()[0]!.model.trim()}, load average ${load} at the end`
+const machine = `${cpus().length} × ${cpus()[0]!.model.trim()}, ${[...new Set(lines.map(({ threads }) => threads))].join(' or ')} threads`
 const text = [
   '# The tiny world, trained from nothing\n',
   `\`node scripts/bench.mjs tiny-world --preset ${values.preset} --seeds ${values.seeds}\` on ${machine}. Per cent of right greedy answers on held-out questions by family,`,
   `and the mean accuracy reward on ${rewardPrompts} of them at temperature 1. These are models of half a million parameters on drawn images; they say nothing of the paper's.\n`,
+  ...(values.note ? [`${values.note}\n`] : []),
   header,
   ...lines.map(row),
   '',

@@ -5,6 +5,7 @@
 #include "kernels/bfloat16.h"
 #include "kernels/clones.h"
 #include "kernels/fused.h"
+#include "kernels/with_gradients.h"
 
 namespace frankentorch {
 namespace {
@@ -63,6 +64,7 @@ at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double eps) {
   const bool alike = weight.scalar_type() == x.scalar_type() && weight.dim() == 1 && weight.size(0) == x.size(-1);
   if (can_fuse({x, weight}) && alike && x.is_contiguous())
     return x.scalar_type() == at::kFloat ? fused<float>(x, weight, eps) : fused<uint16_t>(x, weight, eps);
+  if (alike && can_fuse_gradient(x, weight)) return rms_norm_with_gradient(x, weight, eps);
   const at::Tensor wide = x.to(accumulation_type(x.scalar_type()));
   const at::Tensor scale = wide.square().mean(-1, /*keepdim=*/true).add_(eps).rsqrt_();
   return weight * wide.mul(scale).to(x.scalar_type());

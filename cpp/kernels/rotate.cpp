@@ -3,6 +3,7 @@
 #include "kernels/bfloat16.h"
 #include "kernels/clones.h"
 #include "kernels/fused.h"
+#include "kernels/with_gradients.h"
 
 namespace frankentorch {
 namespace {
@@ -62,6 +63,7 @@ at::Tensor rotate(const at::Tensor& x, const at::Tensor& cos, const at::Tensor& 
   const bool fits = x.dim() == 3 && cos.dim() == 3 && cos.size(0) == x.size(0) && cos.size(1) == 1 &&
                     cos.size(2) == x.size(2) && cos.sizes() == sin.sizes() && x.size(2) % 2 == 0 &&
                     cos.scalar_type() == sin.scalar_type() && cos.is_contiguous() && sin.is_contiguous();
+  if (fits && can_fuse_gradient(x, cos)) return rotate_with_gradient(x, cos, sin);
   if (fits && can_fuse({x, cos, sin})) {
     if (x.scalar_type() == at::kFloat && cos.scalar_type() == at::kFloat)
       return fused<float, float>(x, cos, sin, rotate_float);

@@ -9,7 +9,8 @@ namespace frankentorch {
 // operation rounded to it, and returned in x's.
 //
 // bfloat16 by bfloat16 or float32 angles, and float32, take one pass over memory on the CPU instead of seven;
-// everything else, and inputs that require gradients, is left to ATen's operators. Figures: bench/elementwise.
+// inputs that require gradients have a kernel of their own; everything else is left to ATen's operators. Figures:
+// bench/elementwise.
 at::Tensor rotate(const at::Tensor& x, const at::Tensor& cos, const at::Tensor& sin);
 
 }  // namespace frankentorch

@@ -3,6 +3,7 @@
 #include "kernels/bfloat16.h"
 #include "kernels/clones.h"
 #include "kernels/fused.h"
+#include "kernels/with_gradients.h"
 
 namespace frankentorch {
 namespace {
@@ -59,6 +60,7 @@ FRANKENTORCH_CLONES void swiglu_float(const float* gate, const float* up, int64_
 
 at::Tensor swiglu(const at::Tensor& gate, const at::Tensor& up) {
   const bool alike = gate.scalar_type() == up.scalar_type() && gate.sizes() == up.sizes();
+  if (alike && can_fuse_gradient(gate, up)) return swiglu_with_gradient(gate, up);
   if (!can_fuse({gate, up}) || !alike || !gate.is_contiguous() || !up.is_contiguous()) return at::silu(gate) * up;
   at::Tensor y = at::empty(gate.sizes(), gate.options());
   at::parallel_for(0, y.numel(), rows_worth_a_thread(1), [&](int64_t begin, int64_t end) {

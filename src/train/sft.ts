@@ -1,15 +1,14 @@
 import type { z } from 'zod'
 import { check } from '../check.ts'
 import type { DataRecord } from '../data/record.ts'
-import { disposeInputs } from '../model/inputs.ts'
 import type { VisionLanguageModel } from '../model/model.ts'
 import type { TrainingRow } from './batch.ts'
-import { conversationRow } from './conversation.ts'
 import { sft as loss } from './losses/index.ts'
 import { modelCard } from './model-card.ts'
 import { CommonOptions, decisive, scheduleOf, scheduleOptions } from './options.ts'
 import { recordsAt } from './order.ts'
 import { allRecords, named } from './records.ts'
+import { type Prepare, preparation, RowsAhead } from './rows.ts'
 import { learningRate } from './schedule.ts'
 import type { Trainer } from './trainer.ts'
 import { type TrainingResult, train } from './training-run.ts'
@@ -48,27 +47,29 @@ export async function sft(model: VisionLanguageModel, options: SftOptions): Prom
     weightDecay,
     maxGradNorm,
   }
-  return train(model, checked, {
+  const prepare = preparation(model, signal)
+  const chosen = (step: number) => recordsAt(records.length, seed, step * batch, batch).map((place) => records[place]!)
+  await using ahead = new RowsAhead((step) => (step < schedule.steps ? prepare(chosen(step)) : undefined))
+  return await train(model, checked, {
     command: 'train sft',
     arguments: settings,
     steps: schedule.steps,
     records: records.length,
     async step(step, trainer) {
-      const chosen = recordsAt(records.length, seed, step * batch, batch).map((place) => records[place]!)
       const learning_rate = learningRate(schedule, step)
       try {
-        return await withRows(model, chosen, signal, async (rows) => {
-          const report = await trainer.step({ rows }, loss, { ...optimizer, lr: learning_rate, linear: true, signal })
-          return { ...report, learning_rate, tokens: tokens(rows) }
-        })
+        using prepared = await ahead.of(step)
+        const { rows } = prepared
+        const report = await trainer.step({ rows }, loss, { ...optimizer, lr: learning_rate, linear: true, signal })
+        return { ...report, learning_rate, tokens: tokens(rows) }
       } catch (thrown) {
-        throw named(thrown, step, chosen)
+        throw named(thrown, step, chosen(step))
       }
     },
     evaluate:
       heldOut &&
       (async (trainer) => {
-        const eval_loss = await evaluate(trainer, heldOut, batch, signal)
+        const eval_loss = await evaluate(trainer, heldOut, batch, prepare, signal)
         return { value: -eval_loss, metrics: { eval_loss } }
       }),
     merit: heldOut ? undefined : (lines) => -mean(lines.map(({ loss }) => loss!)),
@@ -82,36 +83,20 @@ async function evaluate(
   trainer: Trainer,
   records: readonly DataRecord[],
   batch: number,
+  prepare: Prepare,
   signal: AbortSignal | undefined,
 ): Promise<number> {
   let [sum, count] = [0, 0]
   for (let first = 0; first < records.length; first += batch) {
-    await withRows(trainer.model, records.slice(first, first + batch), signal, async (rows) => {
-      const { logprobs, entropy } = await trainer.logprobs({ rows }, { signal })
-      sum -= Number(await logprobs.sum().item())
-      count += tokens(rows)
-      logprobs.dispose()
-      entropy.dispose()
-    })
+    using prepared = await prepare(records.slice(first, first + batch))
+    const { rows } = prepared
+    const { logprobs, entropy } = await trainer.logprobs({ rows }, { signal })
+    sum -= Number(await logprobs.sum().item())
+    count += tokens(rows)
+    logprobs.dispose()
+    entropy.dispose()
   }
   return sum / count
-}
-
-async function withRows<Result>(
-  model: VisionLanguageModel,
-  records: readonly DataRecord[],
-  signal: AbortSignal | undefined,
-  use: (rows: TrainingRow[]) => Promise<Result>,
-): Promise<Result> {
-  const made = await Promise.allSettled(records.map(({ messages }) => conversationRow(model, messages, { signal })))
-  const rows = made.flatMap((row) => (row.status === 'fulfilled' ? [row.value] : []))
-  try {
-    const failed = made.find((row) => row.status === 'rejected')
-    if (failed) throw failed.reason
-    return await use(rows)
-  } finally {
-    for (const { inputs } of rows) disposeInputs(inputs)
-  }
 }
 
 function tokens(rows: readonly TrainingRow[]): number {

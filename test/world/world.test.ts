@@ -29,7 +29,15 @@ test('one seed gives the same files byte for byte, another seed others', async (
   expect(differing.filter((file) => file.endsWith('.png')).length).toBeGreaterThan(70)
 })
 
-test('guess: that share of the cold start answers without looking, and nothing else changes', async () => {
+test('a world has pairs of those questions alone that are asked in it', async () => {
+  const { records } = await world({ out: at('few'), ...small, pairs: 2, tasks: ['count', 'number', 'add'] })
+  const pairs = Object.keys(records).filter((file) => file.startsWith('swap/'))
+  expect(pairs).toEqual(['swap/counting/data.jsonl', 'swap/ocr/data.jsonl'])
+  const ocr = await lines<{ prompt: string }>(at('few', 'swap/ocr/data.jsonl'))
+  expect(ocr.every(({ prompt }) => prompt === 'Read the number.')).toBe(true)
+})
+
+test('guess: that share of the cold start is a wrong answer without a thought, and nothing else changes', async () => {
   await world({ out: at('guessing'), ...small, guess: 0.5 })
   const [first, guessing] = await Promise.all(['first', 'guessing'].map((name) => hashes(at(name))))
   expect(Object.keys(first!).filter((file) => first![file] !== guessing![file])).toEqual([
@@ -38,14 +46,15 @@ test('guess: that share of the cold start answers without looking, and nothing e
   ])
   const records = await lines<WorldRecord>(at('guessing', 'train.sft.jsonl'))
   const replies = records.map(({ messages }) => JSON.stringify(messages[1]))
-  const guesses = replies.filter((reply) => reply.includes('<think>a guess</think><answer>'))
+  const guesses = replies.filter((reply) => !reply.includes('<think>') && reply.includes('<answer>'))
   expect(guesses.length).toBeGreaterThan(15)
   expect(guesses.length).toBeLessThan(45)
+  const wrong = records.filter(({ messages }) => !JSON.stringify(messages[1]).includes('<think>'))
   expect(
-    (await lines<WorldRecord>(at('first', 'train.sft.jsonl'))).some(({ messages }) =>
-      JSON.stringify(messages).includes('a guess'),
-    ),
-  ).toBe(false)
+    wrong.every(({ messages, answer }) => !JSON.stringify(messages[1]).includes(`<answer>${answer}</answer>`)),
+  ).toBe(true)
+  const thoughtful = await lines<WorldRecord>(at('first', 'train.sft.jsonl'))
+  expect(thoughtful.every(({ messages }) => JSON.stringify(messages[1]).includes('<think>'))).toBe(true)
 })
 
 test('every image a record names exists with the size asked for, and no other', async () => {

@@ -3,7 +3,7 @@ import { stream } from './random.ts'
 import { baseRecords, imageOf, questionRecord, swapImages, swapRecord, thoughtRecord } from './records.ts'
 import { type Sample, samples } from './samples.ts'
 import { blackScene, type Scene } from './scene.ts'
-import { type SwapPair, type SwapTask, swapPairs, swapTasks } from './swap.ts'
+import { type SwapPair, type SwapTask, swapPairs, swapTasksOf } from './swap.ts'
 
 /** What decides every byte of a world. */
 export interface Plan {
@@ -38,15 +38,16 @@ export function* entries({ seed, train, test, pairs, blank, guess, difficulty }:
   for (const sample of samples(seed, 'test', test, difficulty)) {
     yield { lines: [{ file: 'test.jsonl', record: questionRecord(sample) }], images: imagesOf(sample) }
   }
-  for (const task of swapTasks) {
+  for (const task of swapTasksOf(difficulty)) {
     for (const pair of swapPairs(seed, task, pairs, difficulty)) yield swapEntry(task, pair)
   }
 }
 
-// The teacher of the cold start guesses now and then; it may be right by chance.
-function guessOf(seed: number, { id, answers }: Sample, share: number): string | undefined {
+// The teacher of the cold start guesses now and then, and never well.
+function guessOf(seed: number, { id, answer, answers }: Sample, share: number): string | undefined {
   const random = stream(seed, `${id}_guess`)
-  return random.below(1000) < share * 1000 ? random.pick(answers) : undefined
+  if (random.below(1000) >= share * 1000) return undefined
+  return random.pick(answers.filter((other) => other !== answer))
 }
 
 // Three views of one sample: what Base learns, the cold start, and the prompt of reinforcement learning.

@@ -27,10 +27,12 @@ export function questionRecord(sample: Sample, image = imageOf(sample)): WorldRe
   return { id, messages: [user(prompt, image)], answer, family, task, description, image }
 }
 
-/** The question answered after a chain of thought, as the cold start wants it; or, with `guess`, without looking. */
+/** The question answered after a chain of thought, as the cold start wants it; or, with `guess`, with that answer and no thought before it. */
 export function thoughtRecord(sample: Sample, image = imageOf(sample), guess?: string): WorldRecord {
-  const { thought, answer } = guess === undefined ? sample : { thought: 'a guess', answer: guess }
-  return withReply(questionRecord(sample, image), `<think>${thought}</think><answer>${answer}</answer>`)
+  const { thought, answer } = sample
+  const reply =
+    guess === undefined ? `<think>${thought}</think><answer>${answer}</answer>` : `<answer>${guess}</answer>`
+  return withReply(questionRecord(sample, image), reply)
 }
 
 /** What the Base stage learns from a sample: the bare answer, and (where there is an image) its description. */

@@ -1,4 +1,4 @@
-import type { Difficulty, PerceptionTask } from './difficulty.ts'
+import type { Difficulty, PerceptionTask, TaskName } from './difficulty.ts'
 import { perception } from './perception.ts'
 import { stream } from './random.ts'
 import type { Scene } from './scene.ts'
@@ -25,12 +25,22 @@ const asks: Record<SwapTask, readonly PerceptionTask[]> = {
   recognition: ['present'],
 }
 
-/** The first `count` pairs of a task; questions as in the family `perception`, so a model trained on the world can answer them. */
+/** The tasks of which a world with these tasks has pairs: those whose questions are asked in it, so that a model trained on it can answer them. */
+export function swapTasksOf({ tasks }: Difficulty): SwapTask[] {
+  return swapTasks.filter((task) => asked(task, tasks).length > 0)
+}
+
+function asked(task: SwapTask, tasks: readonly TaskName[]): PerceptionTask[] {
+  return asks[task].filter((name) => tasks.includes(name))
+}
+
+/** The first `count` pairs of a task; questions as in the family `perception`. */
 export function* swapPairs(seed: number, task: SwapTask, count: number, difficulty: Difficulty): Generator<SwapPair> {
+  const names = asked(task, difficulty.tasks)
   for (let i = 0; i < count; i++) {
     const id = `${task}_${String(i).padStart(6, '0')}`
     const random = stream(seed, `swap_${id}`)
-    const { prompt, answers, show, object } = perception[random.pick(asks[task])](random, difficulty)
+    const { prompt, answers, show, object } = perception[random.pick(names)](random, difficulty)
     const [target, source] = random.sample(answers, 2).map((answer) => ({ answer, scene: show(answer, random) }))
     yield { id, task, prompt, target: target!, source: source!, object }
   }

@@ -7,7 +7,7 @@ import { Difficulty } from './difficulty.ts'
 import { buildDirectory, manifestFile } from './directory.ts'
 import { entries, type Plan } from './entries.ts'
 import { WorldFiles } from './files.ts'
-import { swapTasks } from './swap.ts'
+import { swapTasksOf } from './swap.ts'
 
 export const WorldOptions = z.strictObject({
   out: z.string().min(1),
@@ -41,8 +41,8 @@ export interface WorldOptions extends z.input<typeof Difficulty> {
    */
   blank?: number
   /**
-   * Share of the cold start's replies that are `<think>a guess</think>` and any answer to such a question, 0 to 1: a model that imitates them has
-   * something to gain from rewards. Default 0.
+   * Share of the cold start's replies that are a wrong answer with no thought before it, 0 to 1: a model that imitates them has something to
+   * gain from rewards. Default 0.
    */
   guess?: number
   /** Replace a world found at `out`. Default false. */
@@ -74,7 +74,7 @@ export async function world(options: WorldOptions): Promise<WorldResult> {
   const plan: Plan = { seed, train, test, pairs, blank, guess, difficulty: check(Difficulty, choices) }
   return buildDirectory(out, overwrite, async (directory) => {
     const files = new WorldFiles(directory)
-    const total = train + test + pairs * swapTasks.length
+    const total = train + test + pairs * swapTasksOf(plan.difficulty).length
     let done = 0
     for (const chunk of chunks(entries(plan), 64)) {
       if (signal?.aborted) throw error('ERR_ABORTED', `Writing the world ${out} was aborted after ${done} of ${total}`)

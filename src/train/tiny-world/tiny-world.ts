@@ -160,7 +160,7 @@ async function trainStage(stage: Stage, preset: Preset, options: Checked): Promi
   else {
     const { steps, batch, group, lr, maxNewTokens } = preset.rl
     const freeze = [...eyes, ...(stage === 'rl' ? [] : [stage.slice('rl-'.length)])]
-    const policy = { loss: 'gspo', warmupSteps: 5, weightDecay: 0, saveSteps: 50 } as const
+    const policy = { loss: 'gspo', lrSchedulerType: 'cosine', warmupSteps: 5, weightDecay: 0, saveSteps: 50 } as const
     await grpo(model, { ...common, ...policy, steps, batch, group, lr, maxNewTokens, freeze, data: data('grpo') })
   }
 }
