@@ -38,8 +38,6 @@ interface Line {
   stage: Stage
   /** Of its optimizer steps, by the clock. */
   seconds: number
-  /** Processor time of all threads of the process that ended it, in training it. */
-  cpuSeconds: number
   /** Share of right greedy answers, by family. */
   greedy: Record<string, number>
   /** Mean accuracy reward at temperature 1. */
@@ -96,15 +94,13 @@ async function runSeed(seed: number, out: string): Promise<Line[]> {
 
 async function runStage(seed: number, stage: Stage, out: string): Promise<Line> {
   const options = { out, seed, preset: values.preset as PresetName }
-  const cpu = process.cpuUsage()
   const { world, checkpoints } = await tinyWorld({ ...options, stages: [stage], signal: stop.signal })
   const seconds = await secondsOf(join(out, stage))
-  const { user, system } = process.cpuUsage(cpu)
   const load = loadavg()[0]!
   const records: DataRecord[] = []
   for await (const record of readRecords(join(world, 'test.jsonl'))) records.push(record)
   const threads = await native().numThreads()
-  const circumstances = { cpuSeconds: (user + system) / 1e6, date: new Date().toISOString(), threads, load }
+  const circumstances = { date: new Date().toISOString(), threads, load }
   return { seed, stage, seconds, ...circumstances, ...(await measured(checkpoints[stage]!, records)) }
 }
 
@@ -123,19 +119,10 @@ async function readLines(file: string): Promise<Line[]> {
 }
 
 const percent = (share: number) => (100 * share).toFixed(1)
-const columns = [
-  'seed',
-  'model',
-  'seconds',
-  'processor seconds',
-  ...families,
-  'accuracy reward at temperature 1',
-  'trained',
-  'load average',
-]
+const columns = ['seed', 'model', 'seconds', ...families, 'accuracy reward at temperature 1', 'trained', 'load average']
 const header = `| ${columns.join(' | ')} |\n|${'---|'.repeat(columns.length)}`
-const row = ({ seed, stage, seconds, cpuSeconds, greedy, sampled, date, load }: Line) =>
-  `| ${seed} | ${stage} | ${seconds.toFixed(0)} | ${cpuSeconds.toFixed(0)} | ${families.map((family) => percent(greedy[family]!)).join(' | ')} | ${percent(sampled)} | ${date.slice(0, 16)} | ${load.toFixed(1)} |`
+const row = ({ seed, stage, seconds, greedy, sampled, date, load }: Line) =>
+  `| ${seed} | ${stage} | ${seconds.toFixed(0)} | ${families.map((family) => percent(greedy[family]!)).join(' | ')} | ${percent(sampled)} | ${date.slice(0, 16)} | ${load.toFixed(1)} |`
 
 /** What the goals speak of. */
 function verdicts(lines: Line[]): string[] {
