@@ -147,10 +147,10 @@ const lines: Line[] = []
 for (const seed of values.seeds.split(',').map(Number)) lines.push(...(await runSeed(seed, join(root, `seed-${seed}`))))
 if (values.out === undefined) await rm(root, { recursive: true })
 await close()
-const machine = `${cpus().length} × ${cpus()[0]!.model.trim()}, ${[...new Set(lines.map(({ threads }) => threads))].join(' or ')} threads`
+const machine = `${cpus().length} × ${cpus()[0]!.model.trim()}, ${[...new Set(lines.map(({ threads }) => threads))].join(' or ')} computing`
 const text = [
   '# The tiny world, trained from nothing\n',
-  `\`node scripts/bench.mjs tiny-world --preset ${values.preset} --seeds ${values.seeds}\` on ${machine}. Per cent of right greedy answers on held-out questions by family,`,
+  `\`node scripts/bench.mjs tiny-world --preset ${values.preset} --seeds ${values.seeds} --stages ${values.stages}\` on ${machine}. Per cent of right greedy answers on held-out questions by family,`,
   `and the mean accuracy reward on ${rewardPrompts} of them at temperature 1. These are models of half a million parameters on drawn images; they say nothing of the paper's.\n`,
   ...(values.note ? [`${values.note}\n`] : []),
   header,
