@@ -147,7 +147,7 @@ const lines: Line[] = []
 for (const seed of values.seeds.split(',').map(Number)) lines.push(...(await runSeed(seed, join(root, `seed-${seed}`))))
 if (values.out === undefined) await rm(root, { recursive: true })
 await close()
-const machine = `${cpus().length} × ${cpus()[0]!.model.trim()}, ${[...new Set(lines.map(({ threads }) => threads))].join(' or ')} computing`
+const machine = `${cpus().length} × ${cpus()[0]!.model.trim()}, ${[...new Set(lines.map(({ threads }) => threads))].join(' or ')} threads`
 const text = [
   '# The tiny world, trained from nothing\n',
   `\`node scripts/bench.mjs tiny-world --preset ${values.preset} --seeds ${values.seeds} --stages ${values.stages}\` on ${machine}. Per cent of right greedy answers on held-out questions by family,`,
