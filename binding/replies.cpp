@@ -20,6 +20,7 @@ Napi::Object from_timings(Napi::Env env, const GenerationTimings& timings) {
   result.Set("visionS", timings.vision_s);
   result.Set("prefillS", timings.prefill_s);
   result.Set("decodeS", timings.decode_s);
+  if (timings.passes > 0) result.Set("passes", static_cast<double>(timings.passes));
   return result;
 }
 

@@ -26,6 +26,7 @@ struct GenerationTimings {
   double vision_s = 0;  // embedding, the vision tower included
   double prefill_s = 0;
   double decode_s = 0;
+  int64_t passes = 0;  // of a sweep: turns that its rows took
 };
 
 // Rows that have read the same prompt, each with its own cache of it: what a sweep hands over for decoding.

@@ -145,6 +145,7 @@ void Sweep::run(int64_t max_bytes, Turn& turn, const std::function<void(const st
     }
     while (!generation.done()) take(generation.step(turn));
     timings_.decode_s += generation.timings().decode_s;
+    ++timings_.passes;
     first = end;
   }
 }

@@ -35,7 +35,8 @@ export interface Reply {
   promptTokenIds: number[]
   finishReason: FinishReason
   /** Seconds. */
-  timings: { visionS: number; prefillS: number; decodeS: number; decodeTokensPerS: number }
+  /** `passes`: of a sweep, in how many turns its rows ran; one where `maxMemory` does not bound it. */
+  timings: { visionS: number; prefillS: number; decodeS: number; decodeTokensPerS: number; passes?: number }
 }
 
 /** The same options for each reply to `prompts` prompts, seeds counting up. */

@@ -66,7 +66,8 @@ export interface Emitted {
 
 export interface NativeReplies {
   rows: { tokenIds: number[]; finishReason: 'stop' | 'length' | 'aborted' }[]
-  timings: { visionS: number; prefillS: number; decodeS: number }
+  /** `passes`: of a sweep, the turns that its rows took. */
+  timings: { visionS: number; prefillS: number; decodeS: number; passes?: number }
 }
 
 /** A loaded model and what runs it. */

@@ -147,3 +147,20 @@ describe.each(['text', 'photo', 'two-images', 'v5-photo', 'qwen2-text'])('%s', (
     disposeInputs(inputs)
   })
 })
+
+test('rows that do not fit into maxMemory take turns, and their replies stay the same', async () => {
+  const known = caseNamed('photo')
+  const loaded = await model(known.model)
+  const inputs = await inputsOf(loaded.processor, known)
+  const configurations = [[], ...layersOf(loaded).map((i): Intervention[] => [{ kind: 'skip', point: layer(i) }])]
+  const swept = (maxMemory?: number) => loaded.sweep(inputs, configurations, { ...options, maxMemory })
+  const together = await swept()
+  expect(together.map(({ timings }) => timings.passes)).toEqual(configurations.map(() => 1))
+  const [each, some] = [await swept(1), await swept(1_500_000)]
+  expect(each[0]!.timings.passes).toBe(configurations.length)
+  expect(some[0]!.timings.passes).toBeGreaterThan(1)
+  expect(some[0]!.timings.passes).toBeLessThan(configurations.length)
+  for (const split of [each, some])
+    expect(split.map(({ tokenIds }) => tokenIds)).toEqual(together.map(({ tokenIds }) => tokenIds))
+  disposeInputs(inputs)
+})
