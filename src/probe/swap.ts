@@ -42,7 +42,7 @@ export function stretches(mode: z.output<typeof SwapMode>, layers: readonly numb
 /** The swap of the image's keys and values in some layers. */
 export function swapIn(
   [first, end]: Stretch,
-  { inputs }: { inputs: Inputs },
+  source: SwapIntervention['source'],
   { tensors, compat, mismatch }: { tensors: 'kv' | 'k' | 'v'; compat: boolean; mismatch: 'throw' | 'resample' },
 ): SwapIntervention {
   return {
@@ -52,7 +52,7 @@ export function swapIn(
     steps: compat ? 'all' : 'prefill',
     tensors,
     resample: mismatch === 'resample',
-    source: { inputs }, // which the sweep reads, together with the target
+    source,
   }
 }
 
