@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "runtime/failure.h"
+#include "runtime/serial.h"
 #include "runtime/stopwatch.h"
 
 namespace frankentorch {
@@ -14,6 +15,7 @@ std::vector<Emitted> Generation::join(const Inputs& inputs, const std::vector<Ro
          replies);
   const RowRange rows{next_row_, next_row_ + replies};
   Packed packed = model_.pack(inputs, rows.first, replies / prompts);
+  const Serial serial(model_.narrow(packed.ids.size(0)));
   for (const auto& hook : hooks) hooks_.attach(hook, rows);
   try {
     auto emitted = prefill(inputs, options, packed, rows, turn);
@@ -100,6 +102,7 @@ std::vector<Emitted> Generation::join(PrefilledRows prefilled, const std::vector
 
 std::vector<Emitted> Generation::step(Turn& turn) {
   turn.pause();
+  const Serial serial(model_.narrow(rows()));
   try {
     return decode(turn);
   } catch (...) {

@@ -13,6 +13,15 @@ Qwen2_5_VL::Qwen2_5_VL(Config config, Parameters parameters)
       decoder_(config_, parameters_),
       lm_head_(&parameters_[config_.tie_word_embeddings ? "language_model.embed_tokens.weight" : "lm_head.weight"]) {}
 
+// Of the tiny world's model, whose layers have weights of 64 × 192, a training step over 930 tokens takes 71 ms on one
+// thread and 108 ms on two (two cores of an EPYC, GNU OpenMP), 64 steps of 16 rows 127 and 450 ms; over 6,000 tokens
+// two are faster. Weights beyond a core's cache are always read by all.
+bool Qwen2_5_VL::narrow(int64_t tokens) const {
+  constexpr int64_t kCached = int64_t{1} << 16, kWorthThreads = int64_t{1} << 24;
+  const int64_t weights = parameters_["language_model.layers.0.mlp.gate_proj.weight"].numel();
+  return device().is_cpu() && weights < kCached && tokens * weights < kWorthThreads;
+}
+
 Packed Qwen2_5_VL::pack(const Inputs& inputs, int64_t first_row, int64_t rows_each) const {
   std::map<int64_t, std::vector<int64_t>> rows_by_length;
   for (size_t r = 0; r < inputs.input_ids.size(); ++r) {

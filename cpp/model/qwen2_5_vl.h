@@ -49,6 +49,9 @@ class Qwen2_5_VL {
   at::ScalarType dtype() const { return lm_head_->scalar_type(); }
   at::Device device() const { return lm_head_->device(); }
 
+  // Whether waking a second thread for every operator costs more than it takes over, in a pass over so many tokens.
+  bool narrow(int64_t tokens) const;
+
   // Throws when an id lies outside the vocabulary, a row is empty or exceeds the context, or placeholders and visuals
   // do not match.
   Packed pack(const Inputs& inputs, int64_t first_row = 0, int64_t rows_each = 1) const;

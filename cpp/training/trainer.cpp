@@ -13,18 +13,13 @@
 namespace frankentorch {
 namespace {
 
-// Elements of the hidden states from which on a second thread gives more than waking it costs. A step of the tiny
-// world's model over 930 tokens of 64 takes 71 ms on one thread and 108 ms on two (two cores of an EPYC, GNU OpenMP);
-// over 6,000 tokens two are faster.
-constexpr int64_t kWorthThreads = int64_t{1} << 17;
-
-bool small(const Qwen2_5_VL& model, const std::vector<Sequences>& parts) {
+bool narrow(const Qwen2_5_VL& model, const std::vector<Sequences>& parts) {
   int64_t tokens = 0;
   for (const auto& part : parts) {
     for (const auto& row : part.inputs.input_ids) tokens += static_cast<int64_t>(row.size());
     for (const auto& continuation : part.continuations) tokens += static_cast<int64_t>(continuation.ids.size());
   }
-  return model.device().is_cpu() && tokens * model.config().hidden_size < kWorthThreads;
+  return model.narrow(tokens);
 }
 
 // The lowest decoder layer that needs a graph: everything below it runs without one.
@@ -88,7 +83,7 @@ SequenceLogprobs Trainer::part(const Sequences& sequences, PackedSequences& pack
 
 SequenceLogprobs Trainer::logprobs(const std::vector<Sequences>& parts, double temperature, Turn& turn) const {
   at::NoGradGuard no_grad;
-  const Serial serial(small(model_, parts));
+  const Serial serial(narrow(model_, parts));
   const int64_t width = most_targets(parts);
   std::vector<at::Tensor> logprobs, entropy;
   for (const auto& sequences : parts) {
@@ -103,7 +98,7 @@ SequenceLogprobs Trainer::logprobs(const std::vector<Sequences>& parts, double t
 std::vector<c10::IValue> Trainer::accumulate(const std::vector<Sequences>& parts, const Program& loss,
                                              const std::vector<at::Tensor>& inputs, const StepOptions& options,
                                              Turn& turn) {
-  const Serial serial(small(model_, parts));
+  const Serial serial(narrow(model_, parts));
   try {
     return add_gradients(parts, loss, inputs, options, turn);
   } catch (...) {
