@@ -59,7 +59,7 @@ const presets: Record<PresetName, DemoPreset> = {
 }
 
 // Estimates for the default preset on two cores; only the ratios count, and a stage's own pace takes over once it runs.
-const seconds: Record<Stage, number> = { base: 150, in: 60, rl: 60, 'rl-early': 60, 'rl-middle': 60, 'rl-late': 60 }
+const seconds: Record<Stage, number> = { base: 185, in: 56, rl: 41, 'rl-early': 41, 'rl-middle': 41, 'rl-late': 41 }
 
 /**
  * The whole analysis with nothing at hand: trains Base, IN and RL on the tiny world, and RL with each third of the decoder frozen, and then does to them
