@@ -10,8 +10,7 @@ namespace frankentorch {
 // A block is read once for every 16 of its queries, whatever the number of its rows, and what the blocks of a row give
 // is weighed by the sums of their exponentials as they come (online softmax, arXiv 1805.02867). On the CPU without
 // gradients, bfloat16, float32 and float64; sums are in float32, or float64 for that. ATen's fused operator takes one
-// block at a time, and mixing what it gives costs a dozen operators for each: 13 rows of 16 heads over 293 keys in five
-// blocks took 1.3 ms where this takes 0.3 ms (two cores, bfloat16).
+// block at a time, and mixing what it gives costs a dozen operators for each.
 class BlockAttention {
  public:
   static bool serves(const at::Tensor& q);
