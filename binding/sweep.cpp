@@ -12,16 +12,14 @@
 namespace frankentorch::binding {
 namespace {
 
-// A source as it is given: keys and values of all its tokens by layer, [1, kv_heads, tokens, head_dim], or what they
-// are to be read from.
-struct GivenSource {
-  std::vector<at::Tensor> keys, values;
-  std::optional<Inputs> inputs;
+// What a source is made of, before it is known which of its layers are needed.
+struct CapturedSource {
+  std::vector<at::Tensor> keys, values;  // by layer, [1, kv_heads, tokens, head_dim]
   std::vector<int64_t> positions;
   bool resample = false;
 };
 
-std::vector<GivenSource> to_sources(const Napi::Value& value) {
+std::vector<CapturedSource> to_sources(const Napi::Value& value) {
   return to_vector(value, "sources", [](const Napi::Value& source) {
     const Fields fields(source, "source");
     auto tensors = [&](const char* name) {
@@ -29,14 +27,7 @@ std::vector<GivenSource> to_sources(const Napi::Value& value) {
         return is_given(tensor) ? unwrap_tensor(tensor) : at::Tensor();
       });
     };
-    GivenSource given{{}, {}, std::nullopt, fields.integers("positions"), fields.flag("resample")};
-    if (fields.has("inputs")) {
-      given.inputs = to_inputs(fields.get("inputs"));
-    } else {
-      given.keys = tensors("keys");
-      given.values = tensors("values");
-    }
-    return given;
+    return CapturedSource{tensors("keys"), tensors("values"), fields.integers("positions"), fields.flag("resample")};
   });
 }
 
@@ -65,7 +56,7 @@ std::vector<RowArguments> to_rows(const Napi::Value& value, int64_t num_layers) 
   });
 }
 
-std::shared_ptr<SwapSource> source_of(const GivenSource& captured, int64_t image_tokens) {
+std::shared_ptr<const SwapSource> source_of(const CapturedSource& captured, int64_t image_tokens) {
   auto source = std::make_shared<SwapSource>();
   auto take = [&](const at::Tensor& tensor) {
     return tensor.defined() ? swap_tokens(tensor, captured.positions, image_tokens, captured.resample) : tensor;
@@ -99,30 +90,25 @@ Napi::Value prefill(Addon& addon, const Napi::CallbackInfo& info) {
                           });
 }
 
-// (model, inputs, { image: positions, sources: those that hold inputs are read with the prompt, rows, interventions,
-// maxBytes }, cancellation?) -> Promise<{ rows, timings }>
+// (model, inputs, { image: positions, sources, rows, interventions, maxBytes }, cancellation?) -> Promise<{ rows,
+// timings }>
 Napi::Value sweep(Addon& addon, const Napi::CallbackInfo& info) {
   const Fields fields(info[2], "sweep");
   const auto loaded = unwrap<LoadedModel>(info[0], "model");
   auto run = [loaded, inputs = to_inputs(info[1]), image = fields.integers("image"),
-              given = to_sources(fields.get("sources")),
+              captured = to_sources(fields.get("sources")),
               arguments = to_rows(fields.get("rows"), loaded->model.config().num_hidden_layers),
               hooks = to_attachments(addon, fields.get("interventions")),
               max_bytes = fields.integer("maxBytes")](Turn& turn) mutable {
-    std::vector<std::shared_ptr<SwapSource>> sources;
-    std::vector<SourcePrompt> prompts;
-    for (auto& one : given) {
-      sources.push_back(source_of(one, static_cast<int64_t>(image.size())));
-      if (one.inputs) prompts.push_back({std::move(*one.inputs), one.positions, one.resample, sources.back()});
-    }
+    std::vector<std::shared_ptr<const SwapSource>> sources;
+    for (const auto& one : captured) sources.push_back(source_of(one, static_cast<int64_t>(image.size())));
     std::vector<SweepRow> rows;
     for (auto& [row, source] : arguments) {
       if (source) row.swap->source = sources.at(*source);
       rows.push_back(std::move(row));
     }
     Replies replies(rows.size());
-    Sweep sweep(loaded->model, std::move(inputs), std::move(image), std::move(prompts), std::move(rows),
-                std::move(hooks));
+    Sweep sweep(loaded->model, std::move(inputs), std::move(image), std::move(rows), std::move(hooks));
     sweep.run(max_bytes, turn, [&](const std::vector<Emitted>& emitted) { replies.take(emitted); });
     replies.timings = sweep.timings();
     return replies;

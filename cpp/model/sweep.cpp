@@ -18,43 +18,6 @@ at::Tensor tokens_from(const at::Tensor& k, int64_t first, int64_t end) {
   return k.narrow(2, first, end - first);
 }
 
-// The target and, as further rows, the sources up to their last image token: what comes after it leaves no trace in the
-// keys and values before.
-Inputs with_sources(const Inputs& target, const std::vector<SourcePrompt>& sources) {
-  Inputs all = target;
-  std::vector<at::Tensor> pixels;
-  if (target.images.pixel_values.defined()) pixels.push_back(target.images.pixel_values);
-  for (const auto& [inputs, image, resample, read_into] : sources) {
-    if (image.empty() || !inputs.videos.grids.empty())
-      fail("ERR_INVALID_ARGUMENT", "Expected a source to be read with images and without videos");
-    const auto& ids = inputs.input_ids.at(0);
-    all.input_ids.emplace_back(ids.begin(), ids.begin() + image.back() + 1);
-    all.images.grids.insert(all.images.grids.end(), inputs.images.grids.begin(), inputs.images.grids.end());
-    pixels.push_back(inputs.images.pixel_values);
-  }
-  if (!pixels.empty()) all.images.pixel_values = at::cat(pixels);
-  return all;
-}
-
-// Where a row of a batch lies.
-struct RowPlace {
-  size_t group;
-  int64_t row;    // of the group
-  int64_t token;  // its first, among the packed ones
-  int64_t rank;   // of the row, among all
-};
-
-RowPlace place_of(const Batch& batch, int64_t id) {
-  int64_t rank = 0;
-  for (size_t g = 0;; ++g) {
-    const Group& group = batch.groups.at(g);
-    const auto found = std::ranges::find(group.rows, id);
-    const int64_t row = found - group.rows.begin();
-    if (found != group.rows.end()) return {g, row, group.offset + row * group.tokens, rank + row};
-    rank += row;
-  }
-}
-
 }  // namespace
 
 SwapSource keys_values_of(const Qwen2_5_VL& model, const Inputs& inputs, Turn& turn, Observer* observer) {
@@ -62,6 +25,7 @@ SwapSource keys_values_of(const Qwen2_5_VL& model, const Inputs& inputs, Turn& t
   const int64_t layers = model.config().num_hidden_layers;
   KvCache cache(layers, packed.batch.groups[0].tokens);
   packed.batch.groups[0].cache = &cache;
+  packed.batch.read_last_tokens();  // of the last layer only keys and values are wanted
   at::Tensor x = model.embed(inputs, packed, turn, observer);
   SwapSource source;
   for (int64_t layer = 0; layer < layers; ++layer) {
@@ -92,12 +56,11 @@ struct Sweep::Branch {
   std::vector<bool> has_keys;  // by layer; a layer that all rows skip leaves none
 };
 
-Sweep::Sweep(const Qwen2_5_VL& model, Inputs inputs, std::vector<int64_t> image, std::vector<SourcePrompt> sources,
-             std::vector<SweepRow> rows, std::vector<Attachment> hooks)
+Sweep::Sweep(const Qwen2_5_VL& model, Inputs inputs, std::vector<int64_t> image, std::vector<SweepRow> rows,
+             std::vector<Attachment> hooks)
     : model_(model),
       inputs_(std::move(inputs)),
       image_(std::move(image)),
-      sources_(std::move(sources)),
       rows_(std::move(rows)),
       hooks_(std::move(hooks)),
       prompt_(model.config().num_hidden_layers, 0) {
@@ -120,7 +83,7 @@ Sweep::Sweep(const Qwen2_5_VL& model, Inputs inputs, std::vector<int64_t> image,
 }
 
 void Sweep::run(int64_t max_bytes, Turn& turn, const std::function<void(const std::vector<Emitted>&)>& take) {
-  read_prompts(turn);
+  read_prompt(turn);
   std::vector<Attachment> hooks = swaps();
   hooks.insert(hooks.end(), hooks_.begin(), hooks_.end());
   const RowRange all{0, static_cast<int64_t>(rows_.size())};
@@ -150,54 +113,27 @@ void Sweep::run(int64_t max_bytes, Turn& turn, const std::function<void(const st
   }
 }
 
-void Sweep::read_prompts(Turn& turn) {
-  Inputs all = with_sources(inputs_, sources_);
-  Packed packed = model_.pack(all);
-  Batch& batch = packed.batch;
-  std::vector<KvCache> caches;
-  for (const auto& group : batch.groups) caches.emplace_back(layers(), group.tokens);
-  for (size_t g = 0; g < caches.size(); ++g) batch.groups[g].cache = &caches[g];
-  const RowPlace target = place_of(batch, 0);
-  auto of_target = [&](const at::Tensor& x, int64_t first) {
-    return x.narrow(0, target.token + first, tokens_ - first);
-  };
-  rotary_ = {of_target(batch.rotary.cos, 0), of_target(batch.rotary.sin, 0)};
+void Sweep::read_prompt(Turn& turn) {
+  Packed packed = model_.pack(inputs_);
+  rotary_ = packed.batch.rotary;
   next_position_ = packed.rows[0].next_position;
-
+  prompt_ = KvCache(layers(), tokens_);
+  packed.batch.groups[0].cache = &prompt_;
   at::Tensor x;
   {
     Stopwatch watch(timings_.vision_s);
-    x = model_.embed(all, packed, turn);
+    x = model_.embed(inputs_, packed, turn);
   }
-  all = {};
   inputs_.images = inputs_.videos = {};
   Stopwatch watch(timings_.prefill_s);
-  batch.read_last_tokens();
+  packed.batch.read_last_tokens();
   for (int64_t layer = 0; layer < layers(); ++layer) {
     if (const auto first = first_tokens_.find(layer); first != first_tokens_.end())
-      layer_inputs_[layer] = of_target(x, first->second).clone();
-    x = model_.decoder_layer(layer, std::move(x), batch, turn);
+      layer_inputs_[layer] = x.narrow(0, first->second, tokens_ - first->second).clone();
+    x = model_.decoder_layer(layer, std::move(x), packed.batch, turn);
   }
-  const Batch last = batch.read();
-  logits_ = model_.logits(model_.final_norm(batch.read_of(x).narrow(0, target.rank, 1), last), last);
-  keep_sources(batch);
-  if (batch.groups[target.group].rows.size() > 1) caches[target.group].keep({target.row});
-  prompt_ = std::move(caches[target.group]);
-}
-
-// The sources are the rows of the batch after the target.
-void Sweep::keep_sources(const Batch& batch) {
-  const auto count = static_cast<int64_t>(image_.size());
-  for (size_t i = 0; i < sources_.size(); ++i) {
-    auto& [inputs, image, resample, read_into] = sources_[i];
-    const RowPlace place = place_of(batch, static_cast<int64_t>(i) + 1);
-    for (int64_t layer = 0; layer < layers(); ++layer) {
-      const auto [k, v] = batch.groups[place.group].cache->appended(layer);
-      read_into->keys.push_back(swap_tokens(k.narrow(0, place.row, 1), image, count, resample));
-      read_into->values.push_back(swap_tokens(v.narrow(0, place.row, 1), image, count, resample));
-    }
-    inputs = {};
-  }
+  const Batch last = packed.batch.read();
+  logits_ = model_.logits(model_.final_norm(packed.batch.read_of(x), last), last);
 }
 
 // Rows that share most stand together; within a branch a row stands before those that part at higher layers, so that

@@ -18,15 +18,6 @@ struct SwapSource {
   std::vector<at::Tensor> keys, values;
 };
 
-// A source that is still to be read: the prompt of one row whose image tokens are at the positions `image`. With
-// `resample` they may be more or fewer than the target's.
-struct SourcePrompt {
-  Inputs inputs;
-  std::vector<int64_t> image;
-  bool resample = false;
-  std::shared_ptr<SwapSource> read_into;
-};
-
 // Keys and values of all tokens of a prompt of one row, by layer: what a source is taken from.
 SwapSource keys_values_of(const Qwen2_5_VL& model, const Inputs& inputs, Turn& turn, Observer* observer = nullptr);
 
@@ -48,16 +39,15 @@ struct SweepRow {
   std::optional<RowSwap> swap;
 };
 
-// Replies to one prompt under many interventions. The prompt is read once, in one batch with the sources that are still
-// to be read, keeping what enters the layers at which rows part from it. Then one pass over the layers computes all
-// rows together: a row joins at its layer, for the tokens from its token on. A row's keys and values are the prompt's
-// where it does not differ, the source's where it is swapped, and its own. All rows decode together and leave when they
-// are done.
+// Replies to one prompt under many interventions. The prompt is read once, keeping what enters the layers at which rows
+// part from it. Then one pass over the layers computes all rows together: a row joins at its layer, for the tokens from
+// its token on. A row's keys and values are the prompt's where it does not differ, the source's where it is swapped,
+// and its own. All rows decode together and leave when they are done.
 class Sweep {
  public:
   // `inputs` hold one row, whose image tokens are at the positions `image`. `hooks` take rows by their place in `rows`.
-  Sweep(const Qwen2_5_VL& model, Inputs inputs, std::vector<int64_t> image, std::vector<SourcePrompt> sources,
-        std::vector<SweepRow> rows, std::vector<Attachment> hooks);
+  Sweep(const Qwen2_5_VL& model, Inputs inputs, std::vector<int64_t> image, std::vector<SweepRow> rows,
+        std::vector<Attachment> hooks);
 
   // `max_bytes`, beyond the weights: rows that do not fit take turns, at least one at a time; 0 sets no bound.
   void run(int64_t max_bytes, Turn& turn, const std::function<void(const std::vector<Emitted>&)>& take);
@@ -67,8 +57,7 @@ class Sweep {
  private:
   struct Branch;  // rows that part at the same token, with the same keys and values before it
 
-  void read_prompts(Turn& turn);
-  void keep_sources(const Batch& batch);
+  void read_prompt(Turn& turn);
   std::vector<int64_t> in_order() const;
   std::vector<Branch> branches(const std::vector<int64_t>& rows) const;
   PrefilledRows prefill(const std::vector<int64_t>& rows, Observer& observer, Turn& turn) const;
@@ -83,7 +72,6 @@ class Sweep {
   const Qwen2_5_VL& model_;
   Inputs inputs_;
   std::vector<int64_t> image_;
-  std::vector<SourcePrompt> sources_;
   std::vector<SweepRow> rows_;
   std::vector<Attachment> hooks_;
 

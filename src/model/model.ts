@@ -32,6 +32,7 @@ import { type PointInfo, resolveInterventions } from './resolve-interventions.ts
 import { selectParameters, selectPoints } from './selectors.ts'
 import { type Edit, type EditOptions, type GraftOptions, type SaveOptions, Surgery } from './surgery.ts'
 import { type SwapIntervention, swapPoint } from './swap.ts'
+import { readSources } from './swap-sources.ts'
 import { planSweep, SweepOptions } from './sweep.ts'
 import { TokenQueue } from './token-queue.ts'
 
@@ -412,9 +413,10 @@ export class VisionLanguageModel implements AsyncDisposable {
       const native_ = nativeInputs(this.config, inputs)
       const [row] = rowOptions(generation, this.generationConfig, 1)
       const context = { config: this.config, points: this.#points, dtype: this.dtype, newTokens: checked.maxNewTokens }
+      using read = await readSources(configurations, (source) => this.prefill(source, { signal: checked.signal }))
       // What is attached to the model acts on the prompt itself, which rows then cannot share.
       const shared = this.#hooks.list().length === 0
-      const plan = planSweep(shared ? configurations : [], inputs, row!, context, maxMemory)
+      const plan = planSweep(shared ? read.configurations : [], inputs, row!, context, maxMemory)
       const { sweep, configurations: swept } = plan
       const alone = shared ? plan.alone : configurations.map((_, place) => place)
       const replies: Reply[] = []
@@ -426,10 +428,8 @@ export class VisionLanguageModel implements AsyncDisposable {
           swept,
           await abortable(checked.signal, (cancellation) => native().sweep(handle, native_, sweep, cancellation)),
         )
-      for (const place of alone) {
-        using read = await this.#withSources(configurations[place]!, checked.signal)
-        keep([place], await this.#generate(inputs, { ...generation, interventions: read.interventions }))
-      }
+      for (const place of alone)
+        keep([place], await this.#generate(inputs, { ...generation, interventions: [...read.configurations[place]!] }))
       if (replies.some(({ finishReason }) => finishReason === 'aborted')) throw aborted(0, checked.signal)
       return replies
     })
@@ -488,28 +488,6 @@ export class VisionLanguageModel implements AsyncDisposable {
     const names = this.#parameters.map(({ name }) => name)
     const selected = selectParameters(selectors, { names, numHiddenLayers: this.config.numHiddenLayers })
     return selected.filter((name) => !this.#freezing.isFrozen(name))
-  }
-
-  // The interventions with the sources of swaps read that were not yet.
-  async #withSources(
-    given: readonly Intervention[],
-    signal: AbortSignal | undefined,
-  ): Promise<{ interventions: Intervention[] } & Disposable> {
-    const read: Prefilled[] = []
-    const interventions: Intervention[] = []
-    for (const intervention of given) {
-      if (intervention.kind !== 'swap' || intervention.source.keysValues) {
-        interventions.push(intervention)
-        continue
-      }
-      const source = await this.prefill(intervention.source.inputs, { signal })
-      read.push(source)
-      interventions.push({ ...intervention, source: { inputs: source.inputs, keysValues: source.keysValues } })
-    }
-    const release = () => {
-      for (const source of read) source[Symbol.dispose]()
-    }
-    return { interventions, [Symbol.dispose]: release }
   }
 
   // Inputs made here from messages are disposed here; those a caller made are the caller's.

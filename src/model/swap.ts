@@ -24,7 +24,7 @@ export interface SwapIntervention {
   resample?: boolean
   /**
    * The other prompt and its captured `….self_attn.key` and `….self_attn.value`, [1, kv_heads, tokens, head_dim] (`model.prefill`). Without these a
-   * sweep reads the other prompt itself, in one batch with its own.
+   * sweep reads the other prompt itself, once for all its configurations.
    */
   source: { inputs: Inputs; keysValues?: Record<string, Tensor> }
 }

@@ -1,9 +1,8 @@
 import { z } from 'zod'
-import type { ModelConfig } from '../checkpoint/config.ts'
 import type { NativeIntervention, NativeRowOptions, NativeSwapSource, NativeSweep, NativeSweepRow } from '../native.ts'
 import { GenerateOptions } from './generation.ts'
 import type { Inputs } from './inputs.ts'
-import { imagePositions, nativeInputs } from './inputs.ts'
+import { imagePositions } from './inputs.ts'
 import { checkIntervention, type Intervention } from './interventions.ts'
 import { type InterventionContext, resolveInterventions } from './resolve-interventions.ts'
 import { type LocatedSwap, locateSwap, type SwapIntervention, swapPoint } from './swap.ts'
@@ -54,7 +53,7 @@ export function planSweep(
     interventions.push(...parts.changes.map((change) => ofRow(change, row)))
     plan.configurations.push(configuration)
   })
-  plan.sweep = { ...plan.sweep, sources: sources.native(context.config), rows, interventions }
+  plan.sweep = { ...plan.sweep, sources: sources.native(), rows, interventions }
   return plan
 }
 
@@ -64,7 +63,7 @@ interface Parts {
 }
 
 // Undefined for what a sweep cannot share: a change of the images' or tokens' embeddings, two swaps at once, a swap that recurs beside a
-// change of attention weights, whose keys would have to be counted out, and a source that it would have to read but that is not images and text.
+// change of attention weights, whose keys would have to be counted out.
 function partsOf(given: readonly Intervention[], inputs: Inputs, context: InterventionContext): Parts | undefined {
   const names = context.points.map(({ name }) => name)
   const swaps = given.filter((intervention): intervention is SwapIntervention => intervention.kind === 'swap')
@@ -74,11 +73,13 @@ function partsOf(given: readonly Intervention[], inputs: Inputs, context: Interv
   const [swap] = swaps
   if (!swap) return { changes }
   if (swap.steps === 'all' && changes.some(({ point }) => point.endsWith('.weights'))) return undefined
-  const intervention = checkIntervention(swap, 'interventions') as SwapIntervention
-  const located = locateSwap(intervention, inputs, { config: context.config, points: names })
-  const { keysValues, inputs: other } = intervention.source
-  const readable = located.sourcePositions.length > 0 && (other.videoGridThw ?? []).length === 0
-  return keysValues || readable ? { swap: { intervention, located }, changes } : undefined
+  const checked = checkIntervention(swap, 'interventions') as SwapIntervention
+  // Checking makes a copy, but rows that swap from one source are told by its identity.
+  const intervention = { ...checked, source: swap.source }
+  return {
+    swap: { intervention, located: locateSwap(intervention, inputs, { config: context.config, points: names }) },
+    changes,
+  }
 }
 
 function rowOf(
@@ -161,23 +162,25 @@ class SourceList {
 
   indexOf(swap: SwapIntervention, located: LocatedSwap): number {
     const same = (other: SwapIntervention) =>
-      other.source === swap.source && (other.resample ?? false) === (swap.resample ?? false)
+      other.source.keysValues === swap.source.keysValues && (other.resample ?? false) === (swap.resample ?? false)
     let index = this.#sources.findIndex((known) => same(known.swap))
     if (index < 0) index = this.#sources.push({ swap, located, layers: new Set() }) - 1
     for (const layer of located.layers) this.#sources[index]!.layers.add(layer)
     return index
   }
 
-  native(config: ModelConfig): NativeSwapSource[] {
+  native(): NativeSwapSource[] {
     return this.#sources.map(({ swap, located, layers }) => {
-      const { inputs, keysValues } = swap.source
-      const common = { positions: located.sourcePositions, resample: swap.resample ?? false }
-      if (!keysValues) return { inputs: nativeInputs(config, inputs), ...common }
       const of = (tensor: 'key' | 'value') =>
         Array.from({ length: Math.max(...layers) + 1 }, (_, layer) =>
-          layers.has(layer) ? keysValues[swapPoint(layer, tensor)]?.handle : undefined,
+          layers.has(layer) ? swap.source.keysValues?.[swapPoint(layer, tensor)]?.handle : undefined,
         )
-      return { keys: of('key'), values: of('value'), ...common }
+      return {
+        keys: of('key'),
+        values: of('value'),
+        positions: located.sourcePositions,
+        resample: swap.resample ?? false,
+      }
     })
   }
 }

@@ -31,11 +31,10 @@ export interface NativeSweepRow {
   swap?: { source: number; layers: readonly number[]; keys: boolean; values: boolean; recurs: boolean }
 }
 
-/** Keys and values by layer over the whole source prompt, undefined for layers that no row swaps; or what they are to be read from. */
+/** Keys and values by layer over the whole source prompt; undefined for layers that no row swaps. */
 export interface NativeSwapSource {
-  keys?: readonly (TensorHandle | undefined)[]
-  values?: readonly (TensorHandle | undefined)[]
-  inputs?: NativeInputs
+  keys: readonly (TensorHandle | undefined)[]
+  values: readonly (TensorHandle | undefined)[]
   positions: readonly number[]
   resample: boolean
 }

@@ -3,6 +3,8 @@ import { disposeInputs, type Inputs } from '../../src/model/inputs.ts'
 import type { Intervention } from '../../src/model/interventions.ts'
 import type { Prefilled, VisionLanguageModel } from '../../src/model/model.ts'
 import type { SwapIntervention } from '../../src/model/swap.ts'
+import { readSources } from '../../src/model/swap-sources.ts'
+import { planSweep } from '../../src/model/sweep.ts'
 import { randn } from '../../src/tensor/constructors.ts'
 import { caseNamed, inputsOf, swaps } from '../parity/cases.ts'
 import { fixtureModels } from '../parity/models.ts'
@@ -57,9 +59,11 @@ describe.each(swaps)('$name', (known) => {
       },
     }
   }
-  const swapAt = (source: Prefilled, point: string, more: Partial<SwapIntervention> = {}): Intervention[] => [
-    { kind: 'swap', point, positions: 'image', steps: 'prefill', resample: true, source, ...more },
-  ]
+  const swapAt = (
+    source: SwapIntervention['source'],
+    point: string,
+    more: Partial<SwapIntervention> = {},
+  ): Intervention[] => [{ kind: 'swap', point, positions: 'image', steps: 'prefill', resample: true, source, ...more }]
 
   test.each(['kv', 'k', 'v'] as const)('%s swapped from, only in and in a window of layers', async (tensors) => {
     const loaded = await model(known.model)
@@ -73,6 +77,24 @@ describe.each(swaps)('$name', (known) => {
     const configurations = [[], ...points.map((point) => swapAt(both.source, point, { tensors }))]
     const distinct = await expectAlone(loaded, both.target, configurations)
     expect(distinct).toBeGreaterThan(1)
+  })
+
+  test('rows that swap from one source share it, read before or not', async () => {
+    const loaded = await model(known.model)
+    using both = await pair(loaded)
+    using read = await readSources(
+      layersOf(loaded).flatMap((i) => {
+        const unread = { inputs: both.source.inputs }
+        return [swapAt(both.source, `language_model.layers[${i}:]`), swapAt(unread, layer(i))]
+      }),
+      (source) => loaded.prefill(source),
+    )
+    const { config, dtype } = loaded
+    const points = await loaded.points()
+    const row = { maxNewTokens: 1, stopIds: [], temperature: 0, topP: 1, topK: 0, repetitionPenalty: 1, seed: 0 }
+    const { sweep } = planSweep(read.configurations, both.target, row, { config, points, dtype, newTokens: 1 }, 0)
+    expect(sweep.rows.map(({ swap }) => swap!.source)).toEqual(layersOf(loaded).flatMap(() => [0, 1]))
+    expect(sweep.sources).toHaveLength(2)
   })
 
   test('a swap that recurs while decoding, as the published code has it', async () => {
