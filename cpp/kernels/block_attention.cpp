@@ -41,20 +41,27 @@ template <class Stored, class Wide>
     for (int64_t row = 0; row < rows; ++row) into[i * kKeys + row] = static_cast<Wide>(from[row * stride + i]);
 }
 
-// scores[t] = q · keys[:, t], for all places of a column at once: no sum runs across a vector.
+// y += Σᵣ weights[r] · x[r], of rows that lie one after another: no sum runs across a vector.
+template <class Wide>
+[[gnu::always_inline]] inline void add_weighted(const Wide* weights, const Wide* x, int64_t rows, int64_t width,
+                                                Wide* y) {
+  int64_t row = 0;
+  for (; row + 4 <= rows; row += 4) {
+    const Wide *x0 = x + row * width, *x1 = x0 + width, *x2 = x1 + width, *x3 = x2 + width;
+    const Wide w0 = weights[row], w1 = weights[row + 1], w2 = weights[row + 2], w3 = weights[row + 3];
+#pragma omp simd
+    for (int64_t i = 0; i < width; ++i) y[i] += (w0 * x0[i] + w1 * x1[i]) + (w2 * x2[i] + w3 * x3[i]);
+  }
+  for (; row < rows; ++row)
+#pragma omp simd
+    for (int64_t i = 0; i < width; ++i) y[i] += weights[row] * x[row * width + i];
+}
+
+// scores[t] = q · keys[:, t]
 template <class Wide>
 [[gnu::always_inline]] inline void score(const Wide* q, const Wide* keys, int64_t width, Wide* scores) {
   std::fill_n(scores, kKeys, Wide(0));
-  int64_t i = 0;
-  for (; i + 4 <= width; i += 4) {
-    const Wide *k0 = keys + i * kKeys, *k1 = k0 + kKeys, *k2 = k1 + kKeys, *k3 = k2 + kKeys;
-    const Wide q0 = q[i], q1 = q[i + 1], q2 = q[i + 2], q3 = q[i + 3];
-#pragma omp simd
-    for (int64_t t = 0; t < kKeys; ++t) scores[t] += (q0 * k0[t] + q1 * k1[t]) + (q2 * k2[t] + q3 * k3[t]);
-  }
-  for (; i < width; ++i)
-#pragma omp simd
-    for (int64_t t = 0; t < kKeys; ++t) scores[t] += q[i] * keys[i * kKeys + t];
+  add_weighted(q, keys, width, kKeys, scores);
 }
 
 // mixed = mixed · factor + Σₜ weights[t] · values[t]
@@ -63,16 +70,7 @@ template <class Wide>
                                        Wide factor, Wide* mixed) {
 #pragma omp simd
   for (int64_t i = 0; i < width; ++i) mixed[i] *= factor;
-  int64_t t = 0;
-  for (; t + 4 <= count; t += 4) {
-    const Wide *v0 = values + t * width, *v1 = v0 + width, *v2 = v1 + width, *v3 = v2 + width;
-    const Wide w0 = weights[t], w1 = weights[t + 1], w2 = weights[t + 2], w3 = weights[t + 3];
-#pragma omp simd
-    for (int64_t i = 0; i < width; ++i) mixed[i] += (w0 * v0[i] + w1 * v1[i]) + (w2 * v2[i] + w3 * v3[i]);
-  }
-  for (; t < count; ++t)
-#pragma omp simd
-    for (int64_t i = 0; i < width; ++i) mixed[i] += weights[t] * values[t * width + i];
+  add_weighted(weights, values, count, width, mixed);
 }
 
 template <class Stored, class Wide>
