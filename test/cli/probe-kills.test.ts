@@ -1,22 +1,15 @@
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { RandomState } from '../../src/statistics/index.ts'
 import { fixture } from '../processor/fixture.ts'
+import { contents } from '../run/contents.ts'
 import { compile, finish, start } from './frankentorch.ts'
 
 const scratch = mkdtempSync(join(tmpdir(), 'frankentorch-kills-'))
 beforeAll(compile)
 afterAll(() => rmSync(scratch, { recursive: true }))
-
-/** Every file of a run but its times. */
-function contents(directory: string): Record<string, string> {
-  const files = (readdirSync(directory, { recursive: true }) as string[]).filter(
-    (name) => statSync(join(directory, name)).isFile() && name !== 'timings.jsonl',
-  )
-  return Object.fromEntries(files.sort().map((name) => [name, readFileSync(join(directory, name), 'latin1')]))
-}
 
 test('twenty kills at random moments, each followed by the same command: the files are those of an undisturbed run', async () => {
   const data = join(scratch, 'data')

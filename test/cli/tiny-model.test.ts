@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -7,6 +7,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { readSafetensorsHeader } from '../../src/checkpoint/safetensors.ts'
 import { program } from '../../src/cli/program.ts'
 import { writeStudy } from '../report/study.ts'
+import { contents } from '../run/contents.ts'
 import { compile, finish, frankentorch, inThisProcess, start } from './frankentorch.ts'
 
 const fixtures = fileURLToPath(new URL('../fixtures/', import.meta.url))
@@ -48,11 +49,6 @@ function swapData(count: number, tasks = ['counting']): string {
   for (const image of ['pair-target.png', 'pair-source.png'])
     cpSync(join(fixtures, 'images', image), join(directory, image))
   return directory
-}
-
-function contents(directory: string): Record<string, string> {
-  const files = readdirSync(directory).filter((name) => name !== 'timings.jsonl')
-  return Object.fromEntries(files.map((name) => [name, readFileSync(join(directory, name), 'latin1')]))
 }
 
 test('generate --json has the greedy tokens of transformers and the fields scripts rely on', async () => {

@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
@@ -8,6 +8,7 @@ import { VisionLanguageModel } from '../../src/model/model.ts'
 import { testData } from '../data.ts'
 import { scriptedEndpoint, textOf } from '../judge/scripted-endpoint.ts'
 import { tiny } from '../native/models.ts'
+import { contents } from '../run/contents.ts'
 import { math500, mathVision, mathVista } from './generated.ts'
 import { type Seen, scripted } from './scripted.ts'
 
@@ -27,19 +28,6 @@ const freshDirectory = () => join(scratch, `run-${runs++}`)
 function records(out: string, model: string, task: string): EvalRecord[] {
   const lines = readFileSync(join(out, model, `${task}.jsonl`), 'utf8').trimEnd()
   return lines.split('\n').map((line) => JSON.parse(line))
-}
-
-/** Name and content of every file that must be the same in two equal runs. */
-function contents(out: string): Record<string, string> {
-  const files = readdirSync(out, { recursive: true, withFileTypes: true }).filter(
-    (entry) => entry.isFile() && entry.name !== 'timings.jsonl',
-  )
-  return Object.fromEntries(
-    files
-      .map(({ parentPath, name }) => join(parentPath, name))
-      .sort()
-      .map((path) => [path.slice(out.length), readFileSync(path, 'utf8')]),
-  )
 }
 
 describe('the tiny checkpoint over 20 items in the layouts of MathVision and MathVista', () => {

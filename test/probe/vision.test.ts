@@ -1,8 +1,9 @@
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
 import { type VisionPair, vision } from '../../src/probe/index.ts'
+import { contents } from '../run/contents.ts'
 import { fakeModel } from './fake-model.ts'
 
 const scratch = mkdtempSync(join(tmpdir(), 'frankentorch-probe-'))
@@ -33,11 +34,6 @@ function dataset(tasks: Record<string, (object | string)[]>): string {
     writeFileSync(join(directory, task, 'data.jsonl'), `${text}\n`)
   }
   return directory
-}
-
-function contents(directory: string): Record<string, string> {
-  const files = readdirSync(directory).filter((name) => name !== 'timings.jsonl')
-  return Object.fromEntries(files.map((name) => [name, readFileSync(join(directory, name), 'latin1')]))
 }
 
 test('the change rate of a layer is the fraction of answers that a swap from it on changes', async () => {

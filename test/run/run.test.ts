@@ -6,7 +6,6 @@ import {
   existsSync,
   mkdtempSync,
   readdirSync,
-  readFileSync,
   rmSync,
   truncateSync,
   writeFileSync,
@@ -16,6 +15,7 @@ import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
 import { error } from '../../src/errors.ts'
 import { openRun, type RunOptions } from '../../src/run/run.ts'
+import { contents } from './contents.ts'
 
 const scratch = mkdtempSync(join(tmpdir(), 'frankentorch-run-'))
 afterAll(() => rmSync(scratch, { recursive: true }))
@@ -49,12 +49,6 @@ async function complete(out: string, stop: (id: string) => void = () => {}, more
   })
   await run.writeJson('summary.json', { records: (await run.records('records.jsonl')).length })
   return { computed, progress }
-}
-
-/** Name and content of every file that must be the same in two equal runs. */
-function contents(directory: string): Record<string, string> {
-  const files = readdirSync(directory).filter((name) => name !== 'timings.jsonl')
-  return Object.fromEntries(files.map((name) => [name, readFileSync(join(directory, name), 'utf8')]))
 }
 
 test('records come in sample order, a failed sample is recorded with its reason and the next is unaffected', async () => {
