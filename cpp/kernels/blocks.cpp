@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 
+#include "kernels/bfloat16.h"
 #include "kernels/clones.h"
 #include "pch.h"
 
@@ -10,9 +11,8 @@ namespace frankentorch::blocks {
 namespace {
 
 FRANKENTORCH_CLONES void widen_bfloat16(const uint16_t* in, int64_t count, float* out) {
-  auto* bits = reinterpret_cast<uint32_t*>(out);
 #pragma omp simd
-  for (int64_t i = 0; i < count; ++i) bits[i] = static_cast<uint32_t>(in[i]) << 16;
+  for (int64_t i = 0; i < count; ++i) out[i] = widened(in[i]);
 }
 
 // The exponent is rebased by a product, which also normalises subnormal numbers.

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "kernels/clones.h"
+#include "kernels/fused.h"
 
 namespace frankentorch {
 namespace {
@@ -13,13 +14,10 @@ namespace {
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-// Below so many elements a second thread costs more than it gives.
-constexpr int64_t kGrain = 32768;
-
 // `work(begin, end)` on rows of `width` elements, by several threads where there is enough.
 template <class Work>
 void over_rows(int64_t rows, int64_t width, Work work) {
-  at::parallel_for(0, rows, std::max<int64_t>(kGrain / std::max<int64_t>(width, 1), 1), work);
+  at::parallel_for(0, rows, rows_worth_a_thread(width), work);
 }
 
 template <class T>
