@@ -1,8 +1,10 @@
 import { existsSync, readFileSync } from 'node:fs'
 import path from 'node:path'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
+import { MappedCheckpoint } from '../../src/checkpoint/mapped.ts'
 import type { Energy } from '../../src/compare/index.ts'
 import { compare } from '../../src/index.ts'
+import { native } from '../../src/native.ts'
 import { expectedWeights, fixtureTrio, relativeError } from '../surgery/fixtures.ts'
 
 const { root, models } = fixtureTrio()
@@ -28,6 +30,18 @@ test('energy equals NumPy to 1e-6, across the two layouts of names', async () =>
     bin_log2.flatMap((exponent, bin) => (counts[bin]! > 0 ? [[String(exponent), counts[bin]]] : [])),
   )
   expect(found).toEqual(expectedWeights.histogram)
+})
+
+test('every parameter of every checkpoint is taken once, and one kernel looks at all of them together', async () => {
+  const tensor = vi.spyOn(MappedCheckpoint.prototype, 'tensor')
+  await native().countOperations(true)
+  const { layers } = await compare.energy(models)
+  const counted = await native().countOperations(false)
+  const taken = tensor.mock.calls.map(([{ file, begin }]) => `${file} ${begin}`)
+  tensor.mockRestore()
+  expect(taken).toHaveLength(layers.length * Object.keys(models).length)
+  expect(new Set(taken).size).toBe(taken.length)
+  expect(counted).toEqual({ 'frankentorch::update_statistics': layers.length })
 })
 
 test('places are those of the paper, depths come from the checkpoint', async () => {
