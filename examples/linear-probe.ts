@@ -13,10 +13,10 @@ await using model = await VisionLanguageModel.load(directory)
 const point = `language_model.layers.${layer ?? Math.floor(model.config.numHiddenLayers / 2)}`
 const numbers = Array.from({ length: 64 }, (_, i) => 10 + 7 * i)
 
-// [numbers, hidden]: what the layer holds at the last token
+// [numbers, hidden], on the CPU: what the layer holds at the last token
 const inputs = await model.processor({ text: numbers.map((number) => `The number ${number}`) })
 const outputs = await model.forwardBatch(inputs, { capture: [point] })
-using features = await ops.cat(outputs.map(({ captured }) => captured[point]!.select(1, -1).to('float32')))
+using features = await ops.cat(outputs.map(({ captured }) => captured[point]!.select(1, -1).to('cpu', 'float32')))
 using spread = await features.std(0).add(1e-6)
 using x = await features.sub(features.mean(0)).div(spread)
 using y = tensor(numbers.map((number) => number % 2))

@@ -21,7 +21,12 @@ int64_t Sampler::next(const at::Tensor& logits) {
     token = scores.argmax().item<int64_t>();
   } else {
     const at::Tensor probabilities = at::softmax(truncated(scores / options_.temperature), -1);
-    token = at::multinomial(probabilities, 1, /*replacement=*/false, generator_).item<int64_t>();
+    // Of as many exponential times of rates p, the shortest is that of token i with probability pᵢ. So does
+    // at::multinomial, whose checks take longer than this where the vocabulary is small.
+    const at::Tensor times = at::empty_like(probabilities).exponential_(1, generator_);
+    token = at::div(probabilities, times).argmax().item<int64_t>();
+    TORCH_CHECK(probabilities[token].item<double>() >= 0,
+                "Expected finite logits to draw from but received infinity or NaN");
   }
   if (options_.repetition_penalty != 1) seen_.insert(token);
   return token;

@@ -165,6 +165,15 @@ test.each([1e-30, 1e30])(
   },
 )
 
+test('logits that are not numbers are an error when a token is drawn from them', async () => {
+  using nan = tensor([Number.NaN])
+  const interventions = [{ kind: 'add', point: 'language_model.norm', tensor: nan } as const]
+  await expect(model.generate({ inputIds: [[65]] }, { temperature: 1, interventions })).rejects.toMatchObject({
+    code: 'ERR_ENGINE',
+    message: expect.stringContaining('Expected finite logits'),
+  })
+})
+
 describe('a swap', () => {
   const inputs = { inputIds: [[65, 66]] }
   const swap = { kind: 'swap', point: 'language_model.layers[3:]', positions: 'image', steps: 'prefill' } as const

@@ -73,7 +73,7 @@ describe.runIf(present)('with a device', () => {
       left.push((await cuda.memory()).allocated)
     }
     // the first time cuBLAS takes a workspace for good
-    expect(left).toEqual([left[0], left[0], left[0]])
+    expect(Math.max(...left)).toBe(left[0])
     expect(memory().models).toBe(1)
   })
 })
