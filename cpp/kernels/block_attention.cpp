@@ -2,15 +2,31 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
+#include <limits>
 #include <vector>
 
 #include "kernels/clones.h"
+#include "kernels/exponential.h"
 
 namespace frankentorch {
 namespace {
 
 constexpr int64_t kKeys = 32;     // that are held in float at a time
 constexpr int64_t kQueries = 64;  // that one task takes
+// Below so many queries the keys are read as they are stored: turning them into columns takes longer than it saves.
+constexpr int64_t kFewQueries = 8;
+
+template <class Number>
+struct Vector {
+  using type [[gnu::vector_size(64)]] = Number;
+  static constexpr int64_t lanes = 64 / sizeof(Number);
+};
+
+template <class Wide>
+int64_t whole_vectors(int64_t width) {
+  return (width + Vector<Wide>::lanes - 1) / Vector<Wide>::lanes * Vector<Wide>::lanes;
+}
 
 // Queries of one kv head over its keys.
 template <class Stored, class Wide>
@@ -19,18 +35,49 @@ struct Task {
   int64_t tokens, width, k_stride, v_stride;
   Wide copies;
   int64_t queries;
-  const Wide* q;          // [queries, width], scaled
-  Wide* mixed[kQueries];  // [width] each
-  Wide* largest[kQueries];
-  Wide* sums[kQueries];
-  Wide *keys, *values;  // room for [width, kKeys] and [kKeys, width]
+  const Wide* q;                 // [queries, width], scaled
+  Wide *mixed, *largest, *sums;  // [queries, columns], [queries], [queries]; columns: the width in whole vectors
+  Wide *keys, *values, *scores;  // room for [width, kKeys], [kKeys, columns] and [queries, kKeys]
 };
 
+// y[m] += Σₖ a[m, k] · b[k], of kRows rows of whole vectors: no sum runs across a vector, and all stay in registers.
+template <int kRows, class Wide>
+[[gnu::always_inline]] inline void add_product_of_rows(const Wide* a, int64_t a_stride, const Wide* b, int64_t depth,
+                                                       int64_t columns, Wide* y) {
+  using Lanes = typename Vector<Wide>::type;
+  for (int64_t column = 0; column < columns; column += Vector<Wide>::lanes) {
+    Lanes sums[kRows];
+#pragma GCC unroll 8
+    for (int m = 0; m < kRows; ++m) std::memcpy(&sums[m], y + m * columns + column, sizeof(Lanes));
+    for (int64_t k = 0; k < depth; ++k) {
+      Lanes row;
+      std::memcpy(&row, b + k * columns + column, sizeof(Lanes));
+#pragma GCC unroll 8
+      for (int m = 0; m < kRows; ++m) sums[m] += a[m * a_stride + k] * row;
+    }
+#pragma GCC unroll 8
+    for (int m = 0; m < kRows; ++m) std::memcpy(y + m * columns + column, &sums[m], sizeof(Lanes));
+  }
+}
+
+// y += a · b. a: [rows, depth], rows `a_stride` apart; b: [depth, columns]; y: [rows, columns]
+template <class Wide>
+[[gnu::always_inline]] inline void add_product(const Wide* a, int64_t a_stride, const Wide* b, int64_t rows,
+                                               int64_t depth, int64_t columns, Wide* y) {
+  int64_t row = 0;
+  for (; row + 8 <= rows; row += 8)
+    add_product_of_rows<8>(a + row * a_stride, a_stride, b, depth, columns, y + row * columns);
+  for (; row + 2 <= rows; row += 2)
+    add_product_of_rows<2>(a + row * a_stride, a_stride, b, depth, columns, y + row * columns);
+  if (row < rows) add_product_of_rows<1>(a + row * a_stride, a_stride, b, depth, columns, y + row * columns);
+}
+
 template <class Stored, class Wide>
-[[gnu::always_inline]] inline void widen(const Stored* from, int64_t stride, int64_t rows, int64_t width, Wide* into) {
+[[gnu::always_inline]] inline void widen(const Stored* from, int64_t stride, int64_t rows, int64_t width,
+                                         int64_t columns, Wide* into) {
   for (int64_t row = 0; row < rows; ++row)
 #pragma omp simd
-    for (int64_t i = 0; i < width; ++i) into[row * width + i] = static_cast<Wide>(from[row * stride + i]);
+    for (int64_t i = 0; i < width; ++i) into[row * columns + i] = static_cast<Wide>(from[row * stride + i]);
 }
 
 // The same with `rows` becoming columns of kKeys.
@@ -41,60 +88,70 @@ template <class Stored, class Wide>
     for (int64_t row = 0; row < rows; ++row) into[i * kKeys + row] = static_cast<Wide>(from[row * stride + i]);
 }
 
-// y += Σᵣ weights[r] · x[r], of rows that lie one after another: no sum runs across a vector.
-template <class Wide>
-[[gnu::always_inline]] inline void add_weighted(const Wide* weights, const Wide* x, int64_t rows, int64_t width,
-                                                Wide* y) {
-  int64_t row = 0;
-  for (; row + 4 <= rows; row += 4) {
-    const Wide *x0 = x + row * width, *x1 = x0 + width, *x2 = x1 + width, *x3 = x2 + width;
-    const Wide w0 = weights[row], w1 = weights[row + 1], w2 = weights[row + 2], w3 = weights[row + 3];
+// The sum, or the largest, of x in halves, which stay vectors: a loop would end by taking one lane after another.
+template <int64_t kCount, class Wide, class Combine>
+[[gnu::always_inline]] inline Wide in_halves(const Wide* x, Combine combine) {
+  Wide half[kCount / 2];
 #pragma omp simd
-    for (int64_t i = 0; i < width; ++i) y[i] += (w0 * x0[i] + w1 * x1[i]) + (w2 * x2[i] + w3 * x3[i]);
-  }
-  for (; row < rows; ++row)
-#pragma omp simd
-    for (int64_t i = 0; i < width; ++i) y[i] += weights[row] * x[row * width + i];
+  for (int64_t i = 0; i < kCount / 2; ++i) half[i] = combine(x[i], x[i + kCount / 2]);
+  if constexpr (kCount == 2)
+    return half[0];
+  else
+    return in_halves<kCount / 2>(half, combine);
 }
 
-// scores[t] = q · keys[:, t]
-template <class Wide>
-[[gnu::always_inline]] inline void score(const Wide* q, const Wide* keys, int64_t width, Wide* scores) {
-  std::fill_n(scores, kKeys, Wide(0));
-  add_weighted(q, keys, width, kKeys, scores);
+template <int64_t kCount, class Wide>
+[[gnu::always_inline]] inline Wide sum_of(const Wide* x) {
+  return in_halves<kCount>(x, [](Wide a, Wide b) { return a + b; });
 }
 
-// mixed = mixed · factor + Σₜ weights[t] · values[t]
-template <class Wide>
-[[gnu::always_inline]] inline void mix(const Wide* weights, const Wide* values, int64_t count, int64_t width,
-                                       Wide factor, Wide* mixed) {
+template <int64_t kCount, class Wide>
+[[gnu::always_inline]] inline Wide largest_of(const Wide* x) {
+  return in_halves<kCount>(x, [](Wide a, Wide b) { return a > b ? a : b; });
+}
+
+// q · k
+template <class Stored, class Wide>
+[[gnu::always_inline]] inline Wide dot(const Wide* q, const Stored* k, int64_t width) {
+  constexpr int64_t kLanes = 16;
+  Wide sums[kLanes] = {};
+  int64_t first = 0;
+  for (; first + kLanes <= width; first += kLanes)
 #pragma omp simd
-  for (int64_t i = 0; i < width; ++i) mixed[i] *= factor;
-  add_weighted(weights, values, count, width, mixed);
+    for (int64_t i = 0; i < kLanes; ++i) sums[i] += q[first + i] * static_cast<Wide>(k[first + i]);
+  for (int64_t i = 0; first + i < width; ++i) sums[i] += q[first + i] * static_cast<Wide>(k[first + i]);
+  return sum_of<kLanes>(sums);
 }
 
 template <class Stored, class Wide>
 [[gnu::always_inline]] inline void attend(const Task<Stored, Wide>& task) {
-  const int64_t width = task.width;
-  Wide scores[kKeys];
+  const int64_t width = task.width, columns = whole_vectors<Wide>(width);
+  const bool few = task.queries < kFewQueries;
   for (int64_t first = 0; first < task.tokens; first += kKeys) {
     const int64_t count = std::min(kKeys, task.tokens - first);
-    widen_across(task.k + first * task.k_stride, task.k_stride, count, width, task.keys);
-    widen(task.v + first * task.v_stride, task.v_stride, count, width, task.values);
-    for (int64_t query = 0; query < task.queries; ++query) {
-      Wide &largest = *task.largest[query], &sum = *task.sums[query];
-      score(task.q + query * width, task.keys, width, scores);
-      const Wide highest = std::max(largest, *std::max_element(scores, scores + count));
-      const Wide factor = std::exp(largest - highest);  // 0 for the first keys of a row
-      Wide added = 0;
-      for (int64_t t = 0; t < count; ++t) {
-        scores[t] = std::exp(scores[t] - highest) * task.copies;
-        added += scores[t];
-      }
-      sum = sum * factor + added;
-      largest = highest;
-      mix(scores, task.values, count, width, factor, task.mixed[query]);
+    const Stored* k = task.k + first * task.k_stride;
+    widen(task.v + first * task.v_stride, task.v_stride, count, width, columns, task.values);
+    if (!few) {
+      widen_across(k, task.k_stride, count, width, task.keys);
+      std::fill_n(task.scores, task.queries * kKeys, Wide(0));
+      add_product(task.q, width, task.keys, task.queries, width, kKeys, task.scores);
     }
+    for (int64_t query = 0; query < task.queries; ++query) {
+      Wide &largest = task.largest[query], &sum = task.sums[query];
+      Wide *scores = task.scores + query * kKeys, *mixed = task.mixed + query * columns;
+      if (few)
+        for (int64_t t = 0; t < count; ++t) scores[t] = dot(task.q + query * width, k + t * task.k_stride, width);
+      std::fill(scores + count, scores + kKeys, -std::numeric_limits<Wide>::infinity());
+      const Wide highest = std::max(largest, largest_of<kKeys>(scores));
+      const Wide factor = exponential(largest - highest);  // of nothing, before a row's first keys
+#pragma omp simd
+      for (int64_t t = 0; t < kKeys; ++t) scores[t] = exponential(scores[t] - highest) * task.copies;
+      sum = sum * factor + sum_of<kKeys>(scores);
+      largest = highest;
+#pragma omp simd
+      for (int64_t i = 0; i < columns; ++i) mixed[i] *= factor;
+    }
+    add_product(task.scores, kKeys, task.values, task.queries, count, columns, task.mixed);
   }
 }
 
@@ -122,30 +179,45 @@ void add_block(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, in
        *of_sums = sums.mutable_data_ptr<Wide>();
 
   at::parallel_for(0, k.size(0) * kv_heads * parts, 1, [&](int64_t begin, int64_t end) {
-    std::vector<Wide> room((kQueries + 2 * kKeys) * width);
+    const int64_t columns = whole_vectors<Wide>(width), most = std::min(kQueries, queries);
+    std::vector<Wide> room(most * (width + columns + 2 + kKeys) + (width + columns) * kKeys);
     Task<Stored, Wide> task;
     task.tokens = k.size(2), task.width = width;
     task.k_stride = k.stride(2), task.v_stride = v.stride(2);
     task.copies = static_cast<Wide>(copies);
-    task.q = room.data();
-    task.keys = room.data() + kQueries * width;
-    task.values = task.keys + kKeys * width;
+    Wide* q_room = room.data();
+    task.q = q_room;
+    task.mixed = q_room + most * width;
+    task.largest = task.mixed + most * columns;
+    task.sums = task.largest + most;
+    task.scores = task.sums + most;
+    task.keys = task.scores + most * kKeys;
+    task.values = task.keys + width * kKeys;
     for (int64_t place = begin; place < end; ++place) {
       const int64_t part = place % parts, kv_head = place / parts % kv_heads, key = place / parts / kv_heads;
       const int64_t first_query = part * kQueries;
       task.k = k.const_data_ptr<Stored>() + key * k.stride(0) + kv_head * k.stride(1);
       task.v = v.const_data_ptr<Stored>() + key * v.stride(0) + kv_head * v.stride(1);
       task.queries = std::min(kQueries, queries - first_query);
+      // `per_row` queries of each row, row by row
+      auto head_of = [&](int64_t i) {
+        const int64_t query = key * queries + first_query + i;
+        return (first_row + query / per_row) * heads + kv_head * per_row + query % per_row;
+      };
       for (int64_t i = 0; i < task.queries; ++i) {
-        const int64_t query = key * queries + first_query + i;  // `per_row` of each row, row by row
-        const int64_t row = first_row + query / per_row, head = kv_head * per_row + query % per_row;
-        const int64_t at = row * heads + head;
-        for (int64_t n = 0; n < width; ++n) room[i * width + n] = static_cast<Wide>(of_q[at * width + n]) * scale;
-        task.mixed[i] = of_mixed + at * width;
-        task.largest[i] = of_largest + at;
-        task.sums[i] = of_sums + at;
+        const int64_t at = head_of(i);
+        for (int64_t n = 0; n < width; ++n) q_room[i * width + n] = static_cast<Wide>(of_q[at * width + n]) * scale;
+        std::copy_n(of_mixed + at * width, width, task.mixed + i * columns);
+        task.largest[i] = of_largest[at];
+        task.sums[i] = of_sums[at];
       }
       run(task);
+      for (int64_t i = 0; i < task.queries; ++i) {
+        const int64_t at = head_of(i);
+        std::copy_n(task.mixed + i * columns, width, of_mixed + at * width);
+        of_largest[at] = task.largest[i];
+        of_sums[at] = task.sums[i];
+      }
     }
   });
 }

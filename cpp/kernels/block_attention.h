@@ -7,7 +7,7 @@ namespace frankentorch {
 // Attention of one query for each row over blocks of keys and values that some of the rows share:
 // y[r, h] = Σⱼ softmaxⱼ(q[r, h] · k[j] / √width) · v[j], j over the keys of all blocks of row r.
 //
-// A block is read once for every 16 of its queries, whatever the number of its rows, and what the blocks of a row give
+// A block is read once for every 64 of its queries, whatever the number of its rows, and what the blocks of a row give
 // is weighed by the sums of their exponentials as they come (online softmax, arXiv 1805.02867). On the CPU without
 // gradients, bfloat16, float32 and float64; sums are in float32, or float64 for that. ATen's fused operator takes one
 // block at a time, and mixing what it gives costs a dozen operators for each.
