@@ -2,12 +2,14 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 #include <limits>
 #include <vector>
 
 #include "kernels/clones.h"
 #include "kernels/exponential.h"
+#include "kernels/fused.h"
+#include "kernels/product.h"
+#include "kernels/vectors.h"
 
 namespace frankentorch {
 namespace {
@@ -16,17 +18,6 @@ constexpr int64_t kKeys = 32;     // that are held in float at a time
 constexpr int64_t kQueries = 64;  // that one task takes
 // Below so many queries the keys are read as they are stored: turning them into columns takes longer than it saves.
 constexpr int64_t kFewQueries = 8;
-
-template <class Number>
-struct Vector {
-  using type [[gnu::vector_size(64)]] = Number;
-  static constexpr int64_t lanes = 64 / sizeof(Number);
-};
-
-template <class Wide>
-int64_t whole_vectors(int64_t width) {
-  return (width + Vector<Wide>::lanes - 1) / Vector<Wide>::lanes * Vector<Wide>::lanes;
-}
 
 // Queries of one kv head over its keys.
 template <class Stored, class Wide>
@@ -39,38 +30,6 @@ struct Task {
   Wide *mixed, *largest, *sums;  // [queries, columns], [queries], [queries]; columns: the width in whole vectors
   Wide *keys, *values, *scores;  // room for [width, kKeys], [kKeys, columns] and [queries, kKeys]
 };
-
-// y[m] += Σₖ a[m, k] · b[k], of kRows rows of whole vectors: no sum runs across a vector, and all stay in registers.
-template <int kRows, class Wide>
-[[gnu::always_inline]] inline void add_product_of_rows(const Wide* a, int64_t a_stride, const Wide* b, int64_t depth,
-                                                       int64_t columns, Wide* y) {
-  using Lanes = typename Vector<Wide>::type;
-  for (int64_t column = 0; column < columns; column += Vector<Wide>::lanes) {
-    Lanes sums[kRows];
-#pragma GCC unroll 8
-    for (int m = 0; m < kRows; ++m) std::memcpy(&sums[m], y + m * columns + column, sizeof(Lanes));
-    for (int64_t k = 0; k < depth; ++k) {
-      Lanes row;
-      std::memcpy(&row, b + k * columns + column, sizeof(Lanes));
-#pragma GCC unroll 8
-      for (int m = 0; m < kRows; ++m) sums[m] += a[m * a_stride + k] * row;
-    }
-#pragma GCC unroll 8
-    for (int m = 0; m < kRows; ++m) std::memcpy(y + m * columns + column, &sums[m], sizeof(Lanes));
-  }
-}
-
-// y += a · b. a: [rows, depth], rows `a_stride` apart; b: [depth, columns]; y: [rows, columns]
-template <class Wide>
-[[gnu::always_inline]] inline void add_product(const Wide* a, int64_t a_stride, const Wide* b, int64_t rows,
-                                               int64_t depth, int64_t columns, Wide* y) {
-  int64_t row = 0;
-  for (; row + 8 <= rows; row += 8)
-    add_product_of_rows<8>(a + row * a_stride, a_stride, b, depth, columns, y + row * columns);
-  for (; row + 2 <= rows; row += 2)
-    add_product_of_rows<2>(a + row * a_stride, a_stride, b, depth, columns, y + row * columns);
-  if (row < rows) add_product_of_rows<1>(a + row * a_stride, a_stride, b, depth, columns, y + row * columns);
-}
 
 template <class Stored, class Wide>
 [[gnu::always_inline]] inline void widen(const Stored* from, int64_t stride, int64_t rows, int64_t width,
@@ -88,41 +47,6 @@ template <class Stored, class Wide>
     for (int64_t row = 0; row < rows; ++row) into[i * kKeys + row] = static_cast<Wide>(from[row * stride + i]);
 }
 
-// The sum, or the largest, of x in halves, which stay vectors: a loop would end by taking one lane after another.
-template <int64_t kCount, class Wide, class Combine>
-[[gnu::always_inline]] inline Wide in_halves(const Wide* x, Combine combine) {
-  Wide half[kCount / 2];
-#pragma omp simd
-  for (int64_t i = 0; i < kCount / 2; ++i) half[i] = combine(x[i], x[i + kCount / 2]);
-  if constexpr (kCount == 2)
-    return half[0];
-  else
-    return in_halves<kCount / 2>(half, combine);
-}
-
-template <int64_t kCount, class Wide>
-[[gnu::always_inline]] inline Wide sum_of(const Wide* x) {
-  return in_halves<kCount>(x, [](Wide a, Wide b) { return a + b; });
-}
-
-template <int64_t kCount, class Wide>
-[[gnu::always_inline]] inline Wide largest_of(const Wide* x) {
-  return in_halves<kCount>(x, [](Wide a, Wide b) { return a > b ? a : b; });
-}
-
-// q · k
-template <class Stored, class Wide>
-[[gnu::always_inline]] inline Wide dot(const Wide* q, const Stored* k, int64_t width) {
-  constexpr int64_t kLanes = 16;
-  Wide sums[kLanes] = {};
-  int64_t first = 0;
-  for (; first + kLanes <= width; first += kLanes)
-#pragma omp simd
-    for (int64_t i = 0; i < kLanes; ++i) sums[i] += q[first + i] * static_cast<Wide>(k[first + i]);
-  for (int64_t i = 0; first + i < width; ++i) sums[i] += q[first + i] * static_cast<Wide>(k[first + i]);
-  return sum_of<kLanes>(sums);
-}
-
 template <class Stored, class Wide>
 [[gnu::always_inline]] inline void attend(const Task<Stored, Wide>& task) {
   const int64_t width = task.width, columns = whole_vectors<Wide>(width);
@@ -134,7 +58,7 @@ template <class Stored, class Wide>
     if (!few) {
       widen_across(k, task.k_stride, count, width, task.keys);
       std::fill_n(task.scores, task.queries * kKeys, Wide(0));
-      add_product(task.q, width, task.keys, task.queries, width, kKeys, task.scores);
+      add_product<Wide>({task.q, width, 1}, {task.keys, kKeys}, task.queries, width, kKeys, {task.scores, kKeys});
     }
     for (int64_t query = 0; query < task.queries; ++query) {
       Wide &largest = task.largest[query], &sum = task.sums[query];
@@ -151,7 +75,8 @@ template <class Stored, class Wide>
 #pragma omp simd
       for (int64_t i = 0; i < columns; ++i) mixed[i] *= factor;
     }
-    add_product(task.scores, kKeys, task.values, task.queries, count, columns, task.mixed);
+    add_product<Wide>({task.scores, kKeys, 1}, {task.values, columns}, task.queries, count, columns,
+                      {task.mixed, columns});
   }
 }
 
@@ -220,10 +145,6 @@ void add_block(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, in
       }
     }
   });
-}
-
-at::Tensor rows_in_place(const at::Tensor& x) {
-  return x.stride(3) == 1 ? x : x.contiguous();
 }
 
 }  // namespace

@@ -26,4 +26,15 @@ inline int64_t rows_worth_a_thread(int64_t width) {
   return std::max<int64_t>(1, 16384 / std::max<int64_t>(1, width));
 }
 
+// work(0.0) for float64, work(0.0f) for float32.
+template <class Work>
+auto for_dtype(at::ScalarType dtype, Work work) {
+  return dtype == at::kDouble ? work(double{}) : work(float{});
+}
+
+// x, or a copy of it, whose rows have no gaps. x: [rows, heads, tokens, width]
+inline at::Tensor rows_in_place(const at::Tensor& x) {
+  return x.stride(3) == 1 ? x : x.contiguous();
+}
+
 }  // namespace frankentorch

@@ -146,11 +146,6 @@ FRANKENTORCH_CLONES void run(const RmsBackward<double>& work, int64_t begin, int
   work(begin, end, sums);
 }
 
-template <class Work>
-auto for_dtype(at::ScalarType dtype, Work work) {
-  return dtype == at::kDouble ? work(double{}) : work(float{});
-}
-
 class RmsNorm : public torch::autograd::Function<RmsNorm> {
  public:
   static at::Tensor forward(AutogradContext* context, const at::Tensor& given, const at::Tensor& weight, double eps) {

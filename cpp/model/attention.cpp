@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "kernels/block_attention.h"
+#include "kernels/causal_attention.h"
 #include "model/layers.h"
 
 namespace frankentorch {
@@ -99,6 +100,7 @@ at::Tensor causal_attention(const at::Tensor& q, const KeysValues& all, const Po
     const at::Tensor grouped = q.reshape({q.size(0), k.size(1), per_kv_head, q.size(3)});
     return full_attention(grouped, k, v).reshape(q.sizes());
   }
+  if (has_causal_attention(q, k, v)) return causal_attention_with_gradients(q, k, v);
   const bool nothing_before = count == tokens;
   std::optional<at::Tensor> bias;
   if (!nothing_before) bias = causal_bias(tokens, count, q.options());
