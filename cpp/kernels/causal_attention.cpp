@@ -136,11 +136,11 @@ template <class Number>
 }
 
 // target_clones takes no templates.
-#define FRANKENTORCH_EACH_REAL(Number)                                                                           \
-  FRANKENTORCH_CLONES void run(const Head<Number>& head, Rows<Number> y) { forward(head, y); }                   \
-  FRANKENTORCH_CLONES void run(const Head<Number>& head, Rows<const Number> y, Rows<const Number> gradient,      \
-                               Rows<Number> to_q, Rows<Number> to_k, Rows<Number> to_v) {                        \
-    backward(head, y, gradient, to_q, to_k, to_v);                                                               \
+#define FRANKENTORCH_EACH_REAL(Number)                                                                      \
+  FRANKENTORCH_CLONES void run(const Head<Number>& head, Rows<Number> y) { forward(head, y); }              \
+  FRANKENTORCH_CLONES void run(const Head<Number>& head, Rows<const Number> y, Rows<const Number> gradient, \
+                               Rows<Number> to_q, Rows<Number> to_k, Rows<Number> to_v) {                   \
+    backward(head, y, gradient, to_q, to_k, to_v);                                                          \
   }
 FRANKENTORCH_EACH_REAL(float)
 FRANKENTORCH_EACH_REAL(double)
@@ -206,9 +206,8 @@ class CausalAttention : public torch::autograd::Function<CausalAttention> {
     at::Tensor log_sums = at::empty({q.size(0), q.size(1), q.size(2)}, q.options());
     for_dtype(q.scalar_type(), [&](auto zero) {
       using T = decltype(zero);
-      over_heads<T>(q, k, v, log_sums, /*turn_values=*/false, [&](const Head<T>& head, int64_t row, int64_t h, int64_t) {
-        run(head, writable<T>(y, row, h));
-      });
+      over_heads<T>(q, k, v, log_sums, /*turn_values=*/false,
+                    [&](const Head<T>& head, int64_t row, int64_t h, int64_t) { run(head, writable<T>(y, row, h)); });
     });
     context->save_for_backward({q, k, v, y, log_sums});
     return y;
@@ -217,8 +216,8 @@ class CausalAttention : public torch::autograd::Function<CausalAttention> {
   static variable_list backward(AutogradContext* context, const variable_list& gradients) {
     const auto saved = context->get_saved_variables();
     const at::Tensor &q = saved[0], &k = saved[1], &v = saved[2], &y = saved[3], gradient = rows_in_place(gradients[0]);
-    at::Tensor log_sums = saved[4], to_q = token_by_token(q, /*zeros=*/true),
-               to_k = token_by_token(k, /*zeros=*/true), to_v = token_by_token(v, /*zeros=*/true);
+    at::Tensor log_sums = saved[4], to_q = token_by_token(q, /*zeros=*/true), to_k = token_by_token(k, /*zeros=*/true),
+               to_v = token_by_token(v, /*zeros=*/true);
     for_dtype(q.scalar_type(), [&](auto zero) {
       using T = decltype(zero);
       over_heads<T>(q, k, v, log_sums, /*turn_values=*/true,
@@ -235,8 +234,7 @@ class CausalAttention : public torch::autograd::Function<CausalAttention> {
 
 bool has_causal_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v) {
   const bool real = q.scalar_type() == at::kFloat || q.scalar_type() == at::kDouble;
-  const bool learns =
-      at::GradMode::is_enabled() && (q.requires_grad() || k.requires_grad() || v.requires_grad());
+  const bool learns = at::GradMode::is_enabled() && (q.requires_grad() || k.requires_grad() || v.requires_grad());
   return real && learns && q.is_cpu() && q.size(3) % 16 == 0 && q.size(3) <= kMostWidth && q.numel() > 0;
 }
 

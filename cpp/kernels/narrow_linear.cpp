@@ -66,8 +66,8 @@ at::Tensor outer_products(const at::Tensor& gradient, const at::Tensor& x) {
 }
 
 at::Tensor product(const at::Tensor& x, const at::Tensor& w, const at::Tensor& b = {}) {
-  at::Tensor y = b.defined() ? b.expand({x.size(0), w.size(1)}).contiguous()
-                             : at::zeros({x.size(0), w.size(1)}, x.options());
+  at::Tensor y =
+      b.defined() ? b.expand({x.size(0), w.size(1)}).contiguous() : at::zeros({x.size(0), w.size(1)}, x.options());
   for_dtype(x.scalar_type(), [&](auto zero) { add_rows<decltype(zero)>(x, w, y); });
   return y;
 }
