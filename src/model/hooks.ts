@@ -14,7 +14,12 @@ import {
   HookOptions,
   type Intervention,
 } from './interventions.ts'
-import { checkAttached, type InterventionContext, resolveAttached } from './resolve-interventions.ts'
+import {
+  checkAttached,
+  type InterventionContext,
+  resolveAttached,
+  resolveInterventions,
+} from './resolve-interventions.ts'
 
 /** Something attached to a model until it is disposed (`using`, `dispose()`): calls that begin later do without it. */
 export interface Hook extends Disposable {
@@ -75,12 +80,13 @@ export class Hooks {
     return [...this.#attached.keys()]
   }
 
-  /** For one call, where they occur in it. */
-  resolve(inputs: Inputs, newTokens: number): NativeIntervention[] {
-    const context = { ...this.#context, newTokens, whereTheyOccur: true }
-    return Array.from(this.#attached.values()).flatMap((attached, i) =>
-      resolveAttached(attached, inputs, context, `hooks[${i}]`),
+  /** What acts on one call: what is attached, where it occurs in it, and then its own interventions. */
+  actingOn(inputs: Inputs, interventions: readonly Intervention[], newTokens: number): NativeIntervention[] {
+    const context = { ...this.#context, newTokens }
+    const attached = Array.from(this.#attached.values()).flatMap((attached, i) =>
+      resolveAttached(attached, inputs, { ...context, whereTheyOccur: true }, `hooks[${i}]`),
     )
+    return [...attached, ...resolveInterventions(interventions, inputs, context)]
   }
 
   dispose(): void {

@@ -4,37 +4,29 @@ import { check, expected } from '../check.ts'
 import { type Checkpoint, openCheckpoint } from '../checkpoint/checkpoint.ts'
 import type { ModelConfig } from '../checkpoint/config.ts'
 import type { GenerationConfig } from '../checkpoint/generation-config.ts'
-import { error, FrankentorchError } from '../errors.ts'
+import { error } from '../errors.ts'
 import { ResolveOptions, resolveModel } from '../hub/index.ts'
-import {
-  abortable,
-  type ModelHandle,
-  type NativeIntervention,
-  type NativeReplies,
-  type NativeTensor,
-  native,
-  requireNotAborted,
-} from '../native.ts'
+import { abortable, type ModelHandle, type NativeTensor, native, requireNotAborted } from '../native.ts'
 import { type FloatingDtype, floatingDtypes } from '../tensor/dtype.ts'
 import type { Expression } from '../tensor/expression.ts'
 import { Tensor } from '../tensor/tensor.ts'
-import { type BatchOptions, DecodeBatch, type PreparedPrompt } from './decode-batch.ts'
+import type { BatchOptions, DecodeBatch } from './decode-batch.ts'
 import { type FreezeOptions, Freezing, type Trainable } from './freezing.ts'
-import { GenerateOptions, onEveryReply, type Reply, rowOptions } from './generation.ts'
+import type { GenerateOptions, Reply } from './generation.ts'
 import type { HookCallback } from './hook-callbacks.ts'
 import { type Hook, Hooks } from './hooks.ts'
-import { checkedGrids, disposeInputs, type Inputs, nativeInputs } from './inputs.ts'
+import { checkedGrids, type Inputs, nativeInputs } from './inputs.ts'
 import type { CallbackOptions, HookOptions, Intervention } from './interventions.ts'
 import { type Parameter, type ParameterInfo, parametersOf } from './parameters.ts'
 import type { Message } from './processor/messages.ts'
 import { createProcessor, type Processor } from './processor/processor.ts'
-import { type PointInfo, resolveInterventions } from './resolve-interventions.ts'
+import { withInputs } from './prompt.ts'
+import type { PointInfo } from './resolve-interventions.ts'
 import { selectParameters, selectPoints } from './selectors.ts'
 import { type Edit, type EditOptions, type GraftOptions, type SaveOptions, Surgery } from './surgery.ts'
-import { type SwapIntervention, swapPoint } from './swap.ts'
-import { readSources } from './swap-sources.ts'
-import { planSweep, SweepOptions } from './sweep.ts'
-import { TokenQueue } from './token-queue.ts'
+import { type Prefilled, swapPoint } from './swap.ts'
+import type { SweepOptions } from './sweep.ts'
+import { TextGeneration } from './text-generation.ts'
 
 const LoadOptions = z.strictObject({
   /** `cpu`, `cuda` or `cuda:N`. */
@@ -72,10 +64,7 @@ export interface ForwardOutput {
   parameters: Record<string, Tensor>
 }
 
-export type { PointInfo }
-
-/** Keys and values of a prompt: the source of a swap. */
-export type Prefilled = Required<SwapIntervention['source']> & Disposable
+export type { PointInfo, Prefilled }
 
 /**
  * A Qwen2.5-VL (or Qwen2) checkpoint in the engine. All its work runs on one native thread, in the order of the calls; JavaScript only
@@ -95,6 +84,7 @@ export class VisionLanguageModel implements AsyncDisposable {
   readonly #parameters: readonly Parameter[]
   readonly #freezing: Freezing
   readonly #hooks: Hooks
+  readonly #generation: TextGeneration
   readonly #surgery: Surgery
   #disposed = false
 
@@ -112,7 +102,16 @@ export class VisionLanguageModel implements AsyncDisposable {
     this.#handle = native.handle
     this.#points = native.points
     this.#parameters = parametersOf(checkpoint, native.dtype)
-    this.#hooks = new Hooks({ config: this.config, points: this.#points, dtype: this.dtype, newTokens: 0 })
+    const context = { config: this.config, points: this.#points, dtype: this.dtype, newTokens: 0 }
+    this.#hooks = new Hooks(context)
+    this.#generation = new TextGeneration({
+      handle: () => this.#live(),
+      interventions: context,
+      generationConfig: this.generationConfig,
+      processor: this.processor,
+      hooks: this.#hooks,
+      prefill: (inputs, signal) => this.prefill(inputs, { signal }),
+    })
     this.#surgery = new Surgery({
       handle: () => this.#live(),
       checkpoint,
@@ -267,39 +266,12 @@ export class VisionLanguageModel implements AsyncDisposable {
    * When aborted it rejects with `ERR_ABORTED`, whose `reply` holds what was generated until then (absent while images are still read).
    */
   async generate(prompt: readonly Message[] | Inputs, options: GenerateOptions = {}): Promise<Reply> {
-    const checked = check(GenerateOptions, options)
-    return this.#withInputs(prompt, checked.signal, (inputs) => this.#reply(inputs, checked))
+    return this.#generation.generate(prompt, options)
   }
 
   /** The reply piece by piece, as text that is whole characters. Ending the loop early stops the generation within a token. */
-  async *stream(
-    prompt: readonly Message[] | Inputs,
-    options: GenerateOptions = {},
-  ): AsyncGenerator<string, Reply, void> {
-    const checked = check(GenerateOptions, options)
-    const stop = new AbortController()
-    const signal = checked.signal ? AbortSignal.any([checked.signal, stop.signal]) : stop.signal
-    const decoder = this.processor.tokenizer.streamDecoder({ skipSpecialTokens: true })
-    const queue = new TokenQueue()
-    const reply = this.#withInputs(prompt, signal, (inputs) =>
-      this.#reply(inputs, { ...checked, signal }, (_, token) => queue.push(token)),
-    )
-    reply.then(
-      () => queue.end(),
-      () => queue.end(),
-    )
-    try {
-      for await (const token of queue) {
-        const piece = decoder.push(token)
-        if (piece) yield piece
-      }
-      const rest = decoder.flush()
-      if (rest) yield rest
-      return await reply
-    } finally {
-      stop.abort()
-      await reply.catch(() => undefined)
-    }
+  stream(prompt: readonly Message[] | Inputs, options: GenerateOptions = {}): AsyncGenerator<string, Reply, void> {
+    return this.#generation.stream(prompt, options)
   }
 
   /**
@@ -307,11 +279,7 @@ export class VisionLanguageModel implements AsyncDisposable {
    * When aborted it rejects with `ERR_ABORTED`, whose `tokenIds` are those until then.
    */
   async generateIds(inputs: Inputs, options: GenerateOptions = {}): Promise<number[][]> {
-    const checked = check(GenerateOptions, options)
-    const { rows } = await this.#generate(inputs, checked)
-    const tokenIds = rows.map(({ tokenIds }) => tokenIds)
-    if (rows.every(({ finishReason }) => finishReason !== 'aborted')) return tokenIds
-    throw Object.assign(aborted(tokenIds.flat().length, checked.signal), { tokenIds })
+    return this.#generation.generateIds(inputs, options)
   }
 
   /**
@@ -319,29 +287,19 @@ export class VisionLanguageModel implements AsyncDisposable {
    * those of all of them. When aborted it rejects with `ERR_ABORTED`.
    */
   async generateBatch(inputs: Inputs, options: GenerateOptions = {}): Promise<Reply[]> {
-    const checked = check(GenerateOptions, options)
-    const replies = this.#replies(inputs, await this.#generate(inputs, checked))
-    if (replies.every(({ finishReason }) => finishReason !== 'aborted')) return replies
-    throw Object.assign(aborted(replies.flatMap(({ tokenIds }) => tokenIds).length, checked.signal), { replies })
+    return this.#generation.generateBatch(inputs, options)
   }
 
   /** A running batch that conversations may join and leave between steps. Dispose it when done. */
   batch(options: BatchOptions = {}): DecodeBatch {
-    const handle = native().createBatch(this.#live())
-    return new DecodeBatch(
-      handle,
-      {
-        prepare: (prompt, generateOptions) => this.#prepare(prompt, generateOptions),
-        decode: (tokenIds) => this.#text(tokenIds),
-      },
-      options,
-    )
+    return this.#generation.batch(options)
   }
 
   /** One forward pass over a prompt of one row. Its tensors are the caller's to dispose. */
   async forward(prompt: readonly Message[] | Inputs, options: ForwardOptions = {}): Promise<ForwardOutput> {
     const { signal } = check(ForwardOptions, options)
-    return this.#withInputs(prompt, signal, async (inputs) => {
+    this.#live()
+    return withInputs(this.processor, prompt, signal, async (inputs) => {
       if (inputs.inputIds?.length !== 1) throw expected('one row (see forwardBatch)', 'inputs', inputs.inputIds)
       return (await this.forwardBatch(inputs, options))[0]!
     })
@@ -356,7 +314,7 @@ export class VisionLanguageModel implements AsyncDisposable {
     const checked = nativeInputs(this.config, inputs)
     const attached = {
       capture: selectPoints(capture, { names, numHiddenLayers: this.config.numHiddenLayers }),
-      interventions: this.#attachments(interventions, inputs, 0),
+      interventions: this.#hooks.actingOn(inputs, interventions, 0),
       grad,
       parameters: this.#trainableAmong(parameters),
     }
@@ -382,7 +340,7 @@ export class VisionLanguageModel implements AsyncDisposable {
     const handle = this.#live()
     if (inputs.inputIds?.length !== 1) throw expected('one row', 'inputs', inputs.inputIds)
     const checked = nativeInputs(this.config, inputs)
-    const attached = this.#attachments([], inputs, 0)
+    const attached = this.#hooks.actingOn(inputs, [], 0)
     const { keys, values } = await abortable(signal, (cancellation) =>
       native().prefill(handle, checked, attached, cancellation),
     )
@@ -405,34 +363,7 @@ export class VisionLanguageModel implements AsyncDisposable {
     configurations: readonly (readonly Intervention[])[],
     options: SweepOptions = {},
   ): Promise<Reply[]> {
-    const { maxMemory = 0, ...checked } = check(SweepOptions, options)
-    const generation = { ...check(GenerateOptions, checked), signal: checked.signal }
-    return this.#withInputs(prompt, checked.signal, async (inputs) => {
-      if (inputs.inputIds?.length !== 1) throw expected('one row', 'inputs', inputs.inputIds)
-      const handle = this.#live()
-      const native_ = nativeInputs(this.config, inputs)
-      const [row] = rowOptions(generation, this.generationConfig, 1)
-      const context = { config: this.config, points: this.#points, dtype: this.dtype, newTokens: checked.maxNewTokens }
-      using read = await readSources(configurations, (source) => this.prefill(source, { signal: checked.signal }))
-      // What is attached to the model acts on the prompt itself, which rows then cannot share.
-      const shared = this.#hooks.list().length === 0
-      const plan = planSweep(shared ? read.configurations : [], inputs, row!, context, maxMemory)
-      const { sweep, configurations: swept } = plan
-      const alone = shared ? plan.alone : configurations.map((_, place) => place)
-      const replies: Reply[] = []
-      const keep = (places: readonly number[], found: NativeReplies) => {
-        for (const [i, reply] of this.#replies(inputs, found).entries()) replies[places[i]!] = reply
-      }
-      if (swept.length > 0)
-        keep(
-          swept,
-          await abortable(checked.signal, (cancellation) => native().sweep(handle, native_, sweep, cancellation)),
-        )
-      for (const place of alone)
-        keep([place], await this.#generate(inputs, { ...generation, interventions: [...read.configurations[place]!] }))
-      if (replies.some(({ finishReason }) => finishReason === 'aborted')) throw aborted(0, checked.signal)
-      return replies
-    })
+    return this.#generation.sweep(prompt, configurations, options)
   }
 
   /**
@@ -489,118 +420,10 @@ export class VisionLanguageModel implements AsyncDisposable {
     const selected = selectParameters(selectors, { names, numHiddenLayers: this.config.numHiddenLayers })
     return selected.filter((name) => !this.#freezing.isFrozen(name))
   }
-
-  // Inputs made here from messages are disposed here; those a caller made are the caller's.
-  async #withInputs<T>(
-    prompt: readonly Message[] | Inputs,
-    signal: AbortSignal | undefined,
-    use: (inputs: Inputs) => Promise<T>,
-  ): Promise<T> {
-    this.#live()
-    if (isInputs(prompt)) return use(prompt)
-    const inputs = await this.processor.prepare(prompt, { signal })
-    try {
-      return await use(inputs)
-    } finally {
-      disposeInputs(inputs)
-    }
-  }
-
-  async #reply(
-    inputs: Inputs,
-    options: z.output<typeof GenerateOptions>,
-    onToken?: (row: number, token: number) => void,
-  ): Promise<Reply> {
-    if (inputs.inputIds?.length !== 1) throw expected('one row (see generateIds)', 'inputs', inputs.inputIds)
-    if (options.numReturnSequences !== 1)
-      throw expected('1 (see generateBatch)', 'options.numReturnSequences', options.numReturnSequences)
-    const [reply] = this.#replies(inputs, await this.#generate(inputs, options, onToken))
-    if (reply!.finishReason !== 'aborted') return reply!
-    throw Object.assign(aborted(reply!.tokenIds.length, options.signal), { reply })
-  }
-
-  #replies({ inputIds }: Inputs, { rows, timings }: NativeReplies): Reply[] {
-    return rows.map(({ tokenIds, finishReason }, row) => {
-      const decoded = tokenIds.length - 1
-      const decodeTokensPerS = decoded > 0 ? decoded / timings.decodeS : 0
-      const promptTokenIds = inputIds[Math.floor((row * inputIds.length) / rows.length)]!
-      return {
-        text: this.#text(tokenIds),
-        tokenIds,
-        promptTokenIds,
-        finishReason,
-        timings: { ...timings, decodeTokensPerS },
-      }
-    })
-  }
-
-  #text(tokenIds: readonly number[]): string {
-    return this.processor.tokenizer.decode(tokenIds, { skipSpecialTokens: true })
-  }
-
-  async #prepare(
-    prompt: readonly Message[] | Inputs,
-    options: z.output<typeof GenerateOptions>,
-  ): Promise<PreparedPrompt> {
-    this.#live()
-    const made = isInputs(prompt) ? undefined : await this.processor.prepare(prompt, { signal: options.signal })
-    const inputs = made ?? (prompt as Inputs)
-    const release = () => (made ? disposeInputs(made) : undefined)
-    try {
-      if (inputs.inputIds?.length !== 1) throw expected('one row', 'inputs', inputs.inputIds)
-      return { promptTokenIds: inputs.inputIds[0]!, ...this.#engineArguments(inputs, options), release }
-    } catch (thrown) {
-      release()
-      throw thrown
-    }
-  }
-
-  #engineArguments(inputs: Inputs, options: z.output<typeof GenerateOptions>) {
-    const checked = nativeInputs(this.config, inputs)
-    const rows = rowOptions(options, this.generationConfig, inputs.inputIds.length)
-    const interventions = this.#attachments(options.interventions, inputs, options.maxNewTokens)
-    return { inputs: checked, rows, interventions: onEveryReply(interventions, options.numReturnSequences) }
-  }
-
-  #attachments(interventions: readonly Intervention[], inputs: Inputs, newTokens: number): NativeIntervention[] {
-    const context = { config: this.config, points: this.#points, dtype: this.dtype, newTokens }
-    return [...this.#hooks.resolve(inputs, newTokens), ...resolveInterventions(interventions, inputs, context)]
-  }
-
-  async #generate(
-    inputs: Inputs,
-    options: z.output<typeof GenerateOptions>,
-    onToken?: (row: number, token: number) => void,
-  ): Promise<NativeReplies> {
-    const handle = this.#live()
-    const { inputs: checked, rows, interventions } = this.#engineArguments(inputs, options)
-    try {
-      return await abortable(options.signal, (cancellation) =>
-        native().generate(handle, checked, rows, { interventions }, cancellation, onToken),
-      )
-    } catch (thrown) {
-      // The engine hands over the tokens of a generation that was aborted; one that never began has none.
-      if (!isAborted(thrown)) throw thrown
-      const none = { tokenIds: [], finishReason: 'aborted' as const }
-      return { rows: rows.map(() => none), timings: { visionS: 0, prefillS: 0, decodeS: 0 } }
-    }
-  }
 }
 
 function tensorsByName(tensors: Record<string, NativeTensor>): Record<string, Tensor> {
   return Object.fromEntries(Object.entries(tensors).map(([name, value]) => [name, new Tensor(value)]))
-}
-
-function isInputs(prompt: unknown): prompt is Inputs {
-  return typeof prompt === 'object' && prompt !== null && 'inputIds' in prompt
-}
-
-function isAborted(thrown: unknown): boolean {
-  return thrown instanceof FrankentorchError && thrown.code === 'ERR_ABORTED'
-}
-
-function aborted(tokens: number, signal: AbortSignal | undefined): Error {
-  return error('ERR_ABORTED', `The generation was aborted after ${tokens} tokens`, { cause: signal?.reason })
 }
 
 function storedDtype({ entries, directory }: Checkpoint): FloatingDtype {

@@ -1,6 +1,6 @@
 import type { Inputs } from './inputs.ts'
 import { checkIntervention, type Intervention } from './interventions.ts'
-import type { Prefilled } from './model.ts'
+import type { Prefilled } from './swap.ts'
 
 /** The configurations of a sweep with every source of a swap read that was not yet, each prompt once. Dispose it. */
 export async function readSources(

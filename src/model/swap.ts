@@ -29,6 +29,9 @@ export interface SwapIntervention {
   source: { inputs: Inputs; keysValues?: Record<string, Tensor> }
 }
 
+/** Keys and values of a prompt: the source of a swap. */
+export type Prefilled = Required<SwapIntervention['source']> & Disposable
+
 export const SwapForm = z.strictObject({
   kind: z.literal('swap'),
   point: z.string(),
