@@ -1,7 +1,10 @@
 #include "model/generation.h"
 
+#include <ATen/Parallel.h>
+
 #include <algorithm>
 
+#include "kernels/fused.h"
 #include "runtime/failure.h"
 #include "runtime/serial.h"
 #include "runtime/stopwatch.h"
@@ -174,11 +177,13 @@ void Generation::drop_empty_groups() {
 }
 
 void Generation::sample(RunningGroup& group, const at::Tensor& logits, std::vector<Emitted>& emitted) {
+  const auto count = static_cast<int64_t>(group.rows.size()), rows_each = count / logits.size(0);
+  at::parallel_for(0, count, rows_worth_a_thread(logits.size(1)), [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) group.rows[i].last_token = group.rows[i].sampler.next(logits[i / rows_each]);
+  });
   std::vector<int64_t> kept;
-  const int64_t rows_each = static_cast<int64_t>(group.rows.size()) / logits.size(0);
   for (size_t i = 0; i < group.rows.size(); ++i) {
     Row& row = group.rows[i];
-    row.last_token = row.sampler.next(logits[static_cast<int64_t>(i) / rows_each]);
     ++row.new_tokens;
     const bool stop = std::ranges::count(row.options.stop_ids, row.last_token) > 0;
     const bool length = row.new_tokens >= row.options.max_new_tokens;
