@@ -244,7 +244,13 @@ test('other paths, methods and types are refused', async () => {
 })
 
 test('a client that disconnects frees its slot within a token', async () => {
-  const steps = vi.spyOn(native(), 'batchStep').mock.calls
+  // Steps as long as those of a large model: a tiny one makes dozens while the news of the closed socket travels.
+  const step = native().batchStep
+  const spy = vi.spyOn(native(), 'batchStep').mockImplementation(async (...given) => {
+    await new Promise((resolve) => setTimeout(resolve, 10))
+    return step(...given)
+  })
+  const steps = spy.mock.calls
   onTestFinished(() => void vi.restoreAllMocks())
   const only = await serve(model, { port: 0, name: 'tiny', maxRows: 1, maxQueue: 1, maxNewTokens: 4000 })
   const busy = new OpenAI({ baseURL: only.url, apiKey: 'none', maxRetries: 0 })
@@ -266,7 +272,7 @@ test('a client that disconnects frees its slot within a token', async () => {
   leaving.abort()
   expect((await waiting).usage!.completion_tokens).toBeLessThanOrEqual(12)
   // A step or two until its socket is known to be closed, and those of the reply that waited; the other had 3,900 to go.
-  expect(steps.length - before).toBeLessThanOrEqual(12 + 8)
+  expect(steps.length - before).toBeLessThanOrEqual(12 + 4)
   expect([only.running, only.waiting]).toEqual([0, 0])
   await only.close()
 })
