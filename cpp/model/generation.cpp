@@ -177,9 +177,10 @@ void Generation::drop_empty_groups() {
 }
 
 void Generation::sample(RunningGroup& group, const at::Tensor& logits, std::vector<Emitted>& emitted) {
-  const auto count = static_cast<int64_t>(group.rows.size()), rows_each = count / logits.size(0);
-  at::parallel_for(0, count, rows_worth_a_thread(logits.size(1)), [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) group.rows[i].last_token = group.rows[i].sampler.next(logits[i / rows_each]);
+  const at::Tensor here = logits.detach().to(at::kCPU);
+  const auto count = static_cast<int64_t>(group.rows.size()), rows_each = count / here.size(0);
+  at::parallel_for(0, count, rows_worth_a_thread(here.size(1)), [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) group.rows[i].last_token = group.rows[i].sampler.next(here[i / rows_each]);
   });
   std::vector<int64_t> kept;
   for (size_t i = 0; i < group.rows.size(); ++i) {

@@ -14,7 +14,7 @@ Sampler::Sampler(SamplingOptions options, const std::vector<int64_t>& prompt)
       seen_(prompt.begin(), prompt.end()) {}
 
 int64_t Sampler::next(const at::Tensor& logits) {
-  at::Tensor scores = logits.detach().to(at::kCPU).to(accumulation_type(logits.scalar_type()));
+  at::Tensor scores = logits.to(accumulation_type(logits.scalar_type()));
   if (options_.repetition_penalty != 1) scores = penalised(scores);
   int64_t token;
   if (options_.temperature == 0) {

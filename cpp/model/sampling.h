@@ -20,7 +20,7 @@ class Sampler {
  public:
   Sampler(SamplingOptions options, const std::vector<int64_t>& prompt);
 
-  // logits: [vocabulary]. Penalty, temperature, top-k and top-p in the order of transformers' generate.
+  // logits: [vocabulary], on the CPU. Penalty, temperature, top-k and top-p in the order of transformers' generate.
   int64_t next(const at::Tensor& logits);
 
  private:

@@ -2,17 +2,13 @@
 
 #include <cmath>
 
+#include "kernels/clones.h"
+
 namespace frankentorch {
 namespace {
 
 // Below so many elements a second thread costs more than it gives.
 constexpr int64_t kGrain = 32768;
-
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
-#define FRANKENTORCH_WIDE __attribute__((target_clones("avx512f", "avx2", "default")))
-#else
-#define FRANKENTORCH_WIDE
-#endif
 
 template <class Real>
 struct Factors {
@@ -34,11 +30,12 @@ inline __attribute__((always_inline)) void update(Real* __restrict p, const Real
 }
 
 // target_clones takes no templates.
-FRANKENTORCH_WIDE void update_float(float* p, const float* g, float* m, float* v, int64_t n, const Factors<float>& f) {
+FRANKENTORCH_CLONES void update_float(float* p, const float* g, float* m, float* v, int64_t n,
+                                      const Factors<float>& f) {
   update(p, g, m, v, n, f);
 }
-FRANKENTORCH_WIDE void update_double(double* p, const double* g, double* m, double* v, int64_t n,
-                                     const Factors<double>& f) {
+FRANKENTORCH_CLONES void update_double(double* p, const double* g, double* m, double* v, int64_t n,
+                                       const Factors<double>& f) {
   update(p, g, m, v, n, f);
 }
 
