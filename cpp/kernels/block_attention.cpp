@@ -39,14 +39,6 @@ template <class Stored, class Wide>
     for (int64_t i = 0; i < width; ++i) into[row * columns + i] = static_cast<Wide>(from[row * stride + i]);
 }
 
-// The same with `rows` becoming columns of kKeys.
-template <class Stored, class Wide>
-[[gnu::always_inline]] inline void widen_across(const Stored* from, int64_t stride, int64_t rows, int64_t width,
-                                                Wide* into) {
-  for (int64_t i = 0; i < width; ++i)
-    for (int64_t row = 0; row < rows; ++row) into[i * kKeys + row] = static_cast<Wide>(from[row * stride + i]);
-}
-
 template <class Stored, class Wide>
 [[gnu::always_inline]] inline void attend(const Task<Stored, Wide>& task) {
   const int64_t width = task.width, columns = whole_vectors<Wide>(width);
@@ -56,7 +48,7 @@ template <class Stored, class Wide>
     const Stored* k = task.k + first * task.k_stride;
     widen(task.v + first * task.v_stride, task.v_stride, count, width, columns, task.values);
     if (!few) {
-      widen_across(k, task.k_stride, count, width, task.keys);
+      turn_across(k, task.k_stride, count, width, kKeys, task.keys);
       std::fill_n(task.scores, task.queries * kKeys, Wide(0));
       add_product<Wide>({task.q, width, 1}, {task.keys, kKeys}, task.queries, width, kKeys, {task.scores, kKeys});
     }

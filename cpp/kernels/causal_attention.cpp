@@ -128,13 +128,6 @@ template <class Number>
   }
 }
 
-template <class Number>
-[[gnu::always_inline]] inline void turn_across(Rows<const Number> rows, int64_t count, int64_t width, int64_t columns,
-                                               Number* into) {
-  for (int64_t i = 0; i < width; ++i)
-    for (int64_t row = 0; row < count; ++row) into[i * columns + row] = rows.data[row * rows.stride + i];
-}
-
 // target_clones takes no templates.
 #define FRANKENTORCH_EACH_REAL(Number)                                                                      \
   FRANKENTORCH_CLONES void run(const Head<Number>& head, Rows<Number> y) { forward(head, y); }              \
@@ -180,8 +173,8 @@ void over_heads(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, a
                         scores,
                         scores + kQueries * columns,
                         nullptr};
-      turn_across(head.k, keys, width, columns, k_across);
-      if (turn_values) turn_across(head.v, keys, width, columns, v_across);
+      turn_across(head.k.data, head.k.stride, keys, width, columns, k_across);
+      if (turn_values) turn_across(head.v.data, head.v.stride, keys, width, columns, v_across);
       for (int64_t h = kv_head * each; h < (kv_head + 1) * each; ++h) {
         head.q = rows_of<Number>(q, row, h);
         head.log_sums = log_sums.mutable_data_ptr<Number>() + (row * heads + h) * tokens;
@@ -233,9 +226,9 @@ class CausalAttention : public torch::autograd::Function<CausalAttention> {
 }  // namespace
 
 bool has_causal_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v) {
-  const bool real = q.scalar_type() == at::kFloat || q.scalar_type() == at::kDouble;
   const bool learns = at::GradMode::is_enabled() && (q.requires_grad() || k.requires_grad() || v.requires_grad());
-  return real && learns && q.is_cpu() && q.size(3) % 16 == 0 && q.size(3) <= kMostWidth && q.numel() > 0;
+  return is_float_or_double(q) && learns && q.is_cpu() && q.size(3) % 16 == 0 && q.size(3) <= kMostWidth &&
+         q.numel() > 0;
 }
 
 at::Tensor causal_attention_with_gradients(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v) {

@@ -26,6 +26,10 @@ inline int64_t rows_worth_a_thread(int64_t width) {
   return std::max<int64_t>(1, 16384 / std::max<int64_t>(1, width));
 }
 
+inline bool is_float_or_double(const at::Tensor& x) {
+  return x.scalar_type() == at::kFloat || x.scalar_type() == at::kDouble;
+}
+
 // work(0.0) for float64, work(0.0f) for float32.
 template <class Work>
 auto for_dtype(at::ScalarType dtype, Work work) {

@@ -125,7 +125,7 @@ FRANKENTORCH_AVX512_BF16 void write_rows(const float* sums, int64_t vectors, int
 
 int64_t LaneRows::of(int64_t rows) {
   constexpr int64_t kWorthFilling = 13;  // of 16 lanes: what is left over takes longer elsewhere
-  if (rows < 2 * kLanes - (kLanes - kWorthFilling)) return 0;
+  if (rows < kLanes + kWorthFilling) return 0;
   return rows % kLanes >= kWorthFilling ? rows : rows / kLanes * kLanes;
 }
 

@@ -18,23 +18,15 @@ constexpr int64_t kMostWeights = int64_t{1} << 16;
 constexpr int64_t kFewestRows = 64;  // below, turning W around takes longer than it saves
 constexpr int64_t kPanel = 64;       // rows of x, or of its gradient, that stay in the first-level cache
 
-template <class Number>
-[[gnu::always_inline]] inline void add(const Strided<Number>& a, const Rows<const Number>& b, int64_t rows,
-                                       int64_t depth, int64_t columns, const Rows<Number>& y) {
-  constexpr int64_t kLanes = Vector<Number>::lanes;
-  for (int64_t column = 0; column < columns; column += kLanes)
-    add_product<Number>(a, {b.data + column, b.stride}, rows, depth, kLanes, {y.data + column, y.stride});
-}
-
 // target_clones takes no templates.
 FRANKENTORCH_CLONES void run(Strided<float> a, Rows<const float> b, int64_t rows, int64_t depth, int64_t columns,
                              Rows<float> y) {
-  add(a, b, rows, depth, columns, y);
+  add_product(a, b, rows, depth, columns, y);
 }
 
 FRANKENTORCH_CLONES void run(Strided<double> a, Rows<const double> b, int64_t rows, int64_t depth, int64_t columns,
                              Rows<double> y) {
-  add(a, b, rows, depth, columns, y);
+  add_product(a, b, rows, depth, columns, y);
 }
 
 // y += x · w. x: [rows, depth], w: [depth, columns], y: [rows, columns], contiguous
@@ -78,7 +70,7 @@ class NarrowLinear : public torch::autograd::Function<NarrowLinear> {
                             const std::optional<at::Tensor>& b) {
     const at::Tensor x = given.contiguous();
     context->save_for_backward({x, w});
-    context->saved_data["bias"] = b.has_value();
+    context->saved_data["bias"] = b.has_value() && b->defined();
     return product(x, w.t().contiguous(), b.value_or(at::Tensor()));
   }
 
@@ -96,8 +88,7 @@ class NarrowLinear : public torch::autograd::Function<NarrowLinear> {
 }  // namespace
 
 bool has_narrow_linear(const at::Tensor& x, const at::Tensor& w) {
-  const bool real = x.scalar_type() == at::kFloat || x.scalar_type() == at::kDouble;
-  return real && x.is_cpu() && w.scalar_type() == x.scalar_type() && x.dim() == 2 && w.dim() == 2 &&
+  return is_float_or_double(x) && x.is_cpu() && w.scalar_type() == x.scalar_type() && x.dim() == 2 && w.dim() == 2 &&
          x.size(1) == w.size(1) && x.size(0) >= kFewestRows && w.numel() > 0 && w.numel() <= kMostWeights &&
          w.size(0) % 16 == 0 && w.size(1) % 16 == 0;
 }

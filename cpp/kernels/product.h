@@ -21,43 +21,44 @@ struct Rows {
   int64_t stride;
 };
 
-// y[m] += Σₖ a[m, k] · b[k] of kRows rows: sums of one vector of columns of each row stay in registers, and none runs
-// across a vector.
+// y[m] += Σₖ a[m, k] · b[k] of kRows rows and one vector of columns: the sums stay in registers, none runs across a
+// vector, and they meet y at the end, so that sums over many calls lose little.
 template <int kRows, class Number>
-[[gnu::always_inline]] inline void add_product_of_rows(Strided<Number> a, Rows<const Number> b, int64_t depth,
-                                                       int64_t columns, Rows<Number> y) {
+[[gnu::always_inline]] inline void add_tile(Strided<Number> a, Rows<const Number> b, int64_t depth, Rows<Number> y) {
   using Lanes = typename Vector<Number>::type;
-  for (int64_t column = 0; column < columns; column += Vector<Number>::lanes) {
-    Lanes sums[kRows];
+  Lanes sums[kRows];
 #pragma GCC unroll 8
-    for (int m = 0; m < kRows; ++m) sums[m] = Lanes{};
-    for (int64_t k = 0; k < depth; ++k) {
-      Lanes row;
-      std::memcpy(&row, b.data + k * b.stride + column, sizeof(Lanes));
+  for (int m = 0; m < kRows; ++m) sums[m] = Lanes{};
+  for (int64_t k = 0; k < depth; ++k) {
+    Lanes row;
+    std::memcpy(&row, b.data + k * b.stride, sizeof(Lanes));
 #pragma GCC unroll 8
-      for (int m = 0; m < kRows; ++m) sums[m] += a.data[m * a.row + k * a.column] * row;
-    }
+    for (int m = 0; m < kRows; ++m) sums[m] += a.data[m * a.row + k * a.column] * row;
+  }
 #pragma GCC unroll 8
-    for (int m = 0; m < kRows; ++m) {
-      Lanes total;
-      std::memcpy(&total, y.data + m * y.stride + column, sizeof(Lanes));
-      total += sums[m];
-      std::memcpy(y.data + m * y.stride + column, &total, sizeof(Lanes));
-    }
+  for (int m = 0; m < kRows; ++m) {
+    Lanes total;
+    std::memcpy(&total, y.data + m * y.stride, sizeof(Lanes));
+    total += sums[m];
+    std::memcpy(y.data + m * y.stride, &total, sizeof(Lanes));
   }
 }
 
-// y += a · b. a: [rows, depth], b: [depth, columns], y: [rows, columns], columns a multiple of Vector::lanes. For
-// functions with FRANKENTORCH_CLONES, into which it is copied.
+// y += a · b. a: [rows, depth], b: [depth, columns], y: [rows, columns], columns a multiple of Vector::lanes. A vector
+// of columns of b stays in the first-level cache while all rows of a go by. For functions with FRANKENTORCH_CLONES,
+// into which it is copied.
 template <class Number>
 [[gnu::always_inline]] inline void add_product(Strided<Number> a, Rows<const Number> b, int64_t rows, int64_t depth,
                                                int64_t columns, Rows<Number> y) {
-  auto from = [&](int64_t row) { return Strided<Number>{a.data + row * a.row, a.row, a.column}; };
-  auto to = [&](int64_t row) { return Rows<Number>{y.data + row * y.stride, y.stride}; };
-  int64_t row = 0;
-  for (; row + 8 <= rows; row += 8) add_product_of_rows<8>(from(row), b, depth, columns, to(row));
-  for (; row + 2 <= rows; row += 2) add_product_of_rows<2>(from(row), b, depth, columns, to(row));
-  if (row < rows) add_product_of_rows<1>(from(row), b, depth, columns, to(row));
+  for (int64_t column = 0; column < columns; column += Vector<Number>::lanes) {
+    const Rows<const Number> of_b{b.data + column, b.stride};
+    auto from = [&](int64_t row) { return Strided<Number>{a.data + row * a.row, a.row, a.column}; };
+    auto to = [&](int64_t row) { return Rows<Number>{y.data + row * y.stride + column, y.stride}; };
+    int64_t row = 0;
+    for (; row + 8 <= rows; row += 8) add_tile<8>(from(row), of_b, depth, to(row));
+    for (; row + 2 <= rows; row += 2) add_tile<2>(from(row), of_b, depth, to(row));
+    if (row < rows) add_tile<1>(from(row), of_b, depth, to(row));
+  }
 }
 
 }  // namespace frankentorch

@@ -12,7 +12,7 @@ namespace {
 
 #if defined(__x86_64__)
 
-constexpr int64_t kMostRows = 64;
+constexpr int64_t kMostRows = LaneRows::kMostVectors * LaneRows::kLanes;
 // Elements of one pass, at most: 6 rows of W this long stay near while all rows of x go by, and what every pass ends
 // with is little.
 constexpr int64_t kDepth = 2112;

@@ -24,9 +24,9 @@ class TiledRows {
   void add(int64_t k, int64_t end, Matrix w, int64_t outputs, const uint16_t* next, float* sums) const;
   void write(const float* sums, const BlockOut& out) const;
 
-  static constexpr int kTileRows = 4;   // 4 × 6 sums, 4 vectors of x and 1 of W fill 29 of 32 registers
-  static constexpr int kTileSums = 32;  // room for them, in vectors of 16
-  static constexpr int64_t kSums = 16 * kTileSums;
+  static constexpr int kTileRows = 4;               // 4 × 6 sums, 4 vectors of x and 1 of W fill 29 of 32 registers
+  static constexpr int kTileSums = 32;              // room for them, in vectors of 16
+  static constexpr int64_t kSums = 16 * kTileSums;  // of 64 rows
   int64_t sums() const { return tiles_ * kTileSums; }
 
  private:

@@ -41,6 +41,14 @@ template <int64_t kCount, class Number>
   return in_halves<kCount>(x, [](Number a, Number b) { return a > b ? a : b; });
 }
 
+// into[i, row] = from[row, i], of rows `stride` apart that become columns.
+template <class Stored, class Number>
+[[gnu::always_inline]] inline void turn_across(const Stored* from, int64_t stride, int64_t rows, int64_t width,
+                                               int64_t columns, Number* into) {
+  for (int64_t i = 0; i < width; ++i)
+    for (int64_t row = 0; row < rows; ++row) into[i * columns + row] = static_cast<Number>(from[row * stride + i]);
+}
+
 // q · k
 template <class Stored, class Number>
 [[gnu::always_inline]] inline Number dot(const Number* q, const Stored* k, int64_t width) {

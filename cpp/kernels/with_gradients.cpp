@@ -256,7 +256,7 @@ class Rotate : public torch::autograd::Function<Rotate> {
 
 bool can_fuse_gradient(const at::Tensor& x, const at::Tensor& other) {
   if (!at::GradMode::is_enabled() || !x.is_cpu() || x.scalar_type() != other.scalar_type()) return false;
-  if (x.scalar_type() != at::kFloat && x.scalar_type() != at::kDouble) return false;
+  if (!is_float_or_double(x)) return false;
   return x.requires_grad() || other.requires_grad();
 }
 

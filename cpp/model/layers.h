@@ -20,8 +20,7 @@ inline at::Tensor take_rows(const at::Tensor& x, const at::Tensor& rows) {
 // y = x Wᵀ + b. x: [rows, in], w: [out, in]
 inline at::Tensor linear(const at::Tensor& x, const at::Tensor& w, const at::Tensor& b = {}) {
   if (has_small_batch_linear(x, w)) return small_batch_linear(x, w, b);
-  if (has_narrow_linear(x, w)) return narrow_linear(x, w, b.defined() ? std::optional(b) : std::nullopt);
-  return at::linear(x, w, b);
+  return has_narrow_linear(x, w) ? narrow_linear(x, w, b) : at::linear(x, w, b);
 }
 
 class Linear {
