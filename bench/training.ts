@@ -80,12 +80,11 @@ async function rollouts(): Promise<void> {
   const inputs = await model.processor.prepare(question(picture))
   const rival = await startRival(picture, inputs, inputs.inputIds[0]!.length)
   const options = { numReturnSequences: replies, maxNewTokens: newTokens, temperature: 1, repetitionPenalty: 1 }
-  let drawn = 0
   const ours = async () => {
-    drawn = (await model.generateIds(inputs, options)).reduce((sum, ids) => sum + ids.length, 0)
+    const drawn = (await model.generateIds(inputs, options)).reduce((sum, ids) => sum + ids.length, 0)
+    if (drawn !== replies * newTokens) throw new Error(`Expected ${replies * newTokens} tokens but drew ${drawn}`)
   }
   await compare('rollouts', ours, () => rival.ask({ what: 'rollout', replies, new_tokens: newTokens }))
-  console.log(`${''.padEnd(60)} ours drew ${drawn} tokens of ${replies * newTokens}`)
   rival.stop()
   disposeInputs(inputs)
 }
@@ -123,11 +122,11 @@ function median(values: readonly number[]): number {
   return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)]!
 }
 
-// A stop that a random model draws about once in so many tokens as there are in its vocabulary.
+// No token stops a reply, as none stops the rival's.
 async function withoutStop(checkpoint: string): Promise<void> {
   const file = join(checkpoint, 'generation_config.json')
   const config = JSON.parse(await readFile(file, 'utf8'))
-  await writeFile(file, JSON.stringify({ ...config, eos_token_id: [Number(setting.config.vocab_size) - 1] }))
+  await writeFile(file, JSON.stringify({ ...config, eos_token_id: [] }))
 }
 
 async function testPicture(side: number): Promise<string> {
