@@ -1,6 +1,10 @@
 #include "addon.h"
 
 #include <ATen/Parallel.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
 
 #include "convert.h"
 #include "handle.h"
@@ -52,6 +56,18 @@ Napi::Value crossings(Addon& addon, const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), static_cast<double>(addon.engine.crossings()));
 }
 
+// What libtorch keeps for the whole process is taken down as that exits, and process.exit() waits for nobody: a thread
+// still at work would then compute with what is gone. Exit handlers run last come first, and some of libtorch's are
+// registered at the first use of what they take down, so only one that comes now, as the last, goes before all of them.
+Napi::Value before_exit(Addon& addon, const Napi::CallbackInfo& info) {
+  auto leave = [](int status, void*) {
+    std::fflush(nullptr);
+    _exit(status);
+  };
+  if (addon.engine.busy()) on_exit(leave, nullptr);
+  return info.Env().Undefined();
+}
+
 Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   auto* addon = new Addon(env);
   env.AddCleanupHook([addon] { delete addon; });
@@ -62,6 +78,7 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   define<num_threads>(exports, "numThreads", *addon);
   define<count_operations>(exports, "countOperations", *addon);
   define<crossings>(exports, "crossings", *addon);
+  define<before_exit>(exports, "beforeExit", *addon);
   define_tensors(exports, *addon);
   define_models(exports, *addon);
   define_generation(exports, *addon);

@@ -63,6 +63,9 @@ class Engine {
     work();
   }
 
+  // JavaScript thread only: whether a promise is not settled yet, so that the thread may be at work.
+  bool busy() const { return pending_ > 0; }
+
   // How often jobs or posted calls have crossed.
   int64_t crossings() const { return crossings_; }
 

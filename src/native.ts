@@ -1,5 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { createRequire } from 'node:module'
+import { isMainThread } from 'node:worker_threads'
 import { error, FrankentorchError, isErrorCode, messageOf } from './errors.ts'
 import { currentHost, linkerRemedy, requireHost } from './libtorch/host.ts'
 import { locateLibtorch } from './libtorch/locate.ts'
@@ -72,7 +73,10 @@ function load(): Native {
   openLibtorch(locateLibtorch())
   try {
     const find = createRequire(import.meta.url)('node-gyp-build') as (directory: string) => Native
-    return translated(find(root))
+    const addon = find(root)
+    // A worker's end waits for its engine.
+    if (isMainThread) process.once('exit', () => addon.beforeExit())
+    return translated(addon)
   } catch (cause) {
     const words = messageOf(cause)
     const remedy = linkerRemedy(words) || `Run: ${repairCommand()}`

@@ -5,6 +5,8 @@ export interface EngineCalls {
   readonly torchVersion: string
   createCancellation(): CancellationHandle
   cancel(cancellation: CancellationHandle): void
+  /** Called as the process exits: with work under way it then ends without taking libtorch down, which that work still uses. */
+  beforeExit(): void
   setNumThreads(threads: number): Promise<number>
   numThreads(): Promise<number>
   memory(): { tensors: number; bytes: number; models: number }

@@ -12,9 +12,9 @@ const works = ['loading', 'prefill', 'generation', 'preprocessing', 'reading']
 beforeAll(compile)
 
 /** How a process ends that does `what` and then leaves in the way of `how`. A crash would be a signal, a hang a SIGKILL. */
-async function ending(how: string, what: string) {
+async function ending(how: string, what: string, environment: Record<string, string> = {}) {
   const child = spawn(process.execPath, [script, how, what, tiny], {
-    env: { ...process.env, OMP_NUM_THREADS: '1' },
+    env: { ...process.env, OMP_NUM_THREADS: '1', ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
     timeout: 30_000,
     killSignal: 'SIGKILL',
@@ -31,6 +31,16 @@ describe.each(works)('while the engine is busy with %s', (what) => {
   test('process.exit() ends the process with its code', async () => {
     expect(await ending('exit', what)).toEqual({ stdout: 'working\n', stderr: '', code: 7, signal: null })
   })
+})
+
+test('process.exit() takes libtorch down only when nothing computes with it', async () => {
+  // glibc's loader tells which libraries it takes down, which comes after all exit handlers.
+  const takesDown = async (how: string) => {
+    const { code, signal, stderr } = await ending(how, 'generation', { LD_DEBUG: 'files' })
+    expect({ code, signal }).toEqual({ code: 7, signal: null })
+    return /calling fini: .*libtorch_cpu/.test(stderr)
+  }
+  expect([await takesDown('exit'), await takesDown('ends')]).toEqual([false, true])
 })
 
 test('an uncaught error ends the process as ever', async () => {
