@@ -54,7 +54,7 @@ const table = {
   ERR_ABORTED: [EngineError, 'The work was aborted by its signal or because its owner was disposed.'],
   ERR_TRAINING: [
     EngineError,
-    'A training step cannot go on: nothing to train, no gradient, or a value that is not finite.',
+    'Training cannot go on: nothing to train, no gradient, a value that is not finite, or parameters that a trainer holds.',
   ],
   ERR_OUT_OF_MEMORY: [EngineError, 'Memory could not be allocated; the engine remains usable.'],
   ERR_ENGINE: [EngineError, 'libtorch reported an error.'],

@@ -224,9 +224,12 @@ export class VisionLanguageModel implements AsyncDisposable {
     return this.#surgery.save(directory, options)
   }
 
-  /** For the layers above: parameters that were changed by other ways than these; `save` and `restore` then know of them. */
-  noteChanged(names: Iterable<string>): void {
-    this.#surgery.noteChanged(names)
+  /**
+   * For the layers above: a trainer changes these parameters from now on, and only that, until what this returns is called; `save` and `restore` know of them.
+   * Throws `ERR_TRAINING` where another one does already.
+   */
+  train(names: readonly string[]): () => void {
+    return this.#surgery.train(names)
   }
 
   /** How much of the model training may change, in all and block by block. */

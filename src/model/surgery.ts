@@ -58,6 +58,7 @@ export interface Patient {
 export class Surgery {
   readonly #patient: Patient
   readonly #changed = new Set<string>()
+  readonly #trained = new Set<string>()
 
   constructor(patient: Patient) {
     this.#patient = patient
@@ -118,9 +119,16 @@ export class Surgery {
     return names
   }
 
-  /** For what changes parameters by other ways than these, such as training. */
-  noteChanged(names: Iterable<string>): void {
-    for (const name of names) this.#changed.add(name)
+  /** From now on a trainer changes these, and nothing else may, until what this returns is called. */
+  train(names: readonly string[]): () => void {
+    this.#requireUntrained(names)
+    for (const name of names) {
+      this.#changed.add(name)
+      this.#trained.add(name)
+    }
+    return () => {
+      for (const name of names) this.#trained.delete(name)
+    }
   }
 
   async save(directory: string, options: SaveOptions = {}): Promise<string> {
@@ -199,11 +207,18 @@ export class Surgery {
     }
   }
 
+  // A trainer goes on from values of its own: what others set would be lost at its next step.
+  #requireUntrained(names: readonly string[]): void {
+    const trained = names.filter((name) => this.#trained.has(name))
+    if (trained.length > 0) throw error('ERR_TRAINING', `A trainer changes ${listed(trained)}: dispose it first`)
+  }
+
   async #set(names: readonly string[], values: readonly Tensor[], signal: AbortSignal | undefined): Promise<void> {
+    this.#requireUntrained(names)
     const handles = values.map(({ handle }) => handle)
     await abortable(signal, (cancellation) =>
       native().setParameters(this.#patient.handle(), names, handles, cancellation),
     )
-    this.noteChanged(names)
+    for (const name of names) this.#changed.add(name)
   }
 }

@@ -53,16 +53,24 @@ export class Trainer implements AsyncDisposable {
   readonly names: readonly string[]
   readonly #handle: TrainerHandle
   readonly #tokensAtOnce: number
+  readonly #release: () => void
   #updates = 0
   #checked = false
   #disposed = false
 
   /** @internal Use `createTrainer`. */
-  constructor(model: VisionLanguageModel, names: readonly string[], handle: TrainerHandle, tokensAtOnce: number) {
+  constructor(
+    model: VisionLanguageModel,
+    names: readonly string[],
+    handle: TrainerHandle,
+    tokensAtOnce: number,
+    release: () => void,
+  ) {
     this.model = model
     this.names = names
     this.#handle = handle
     this.#tokensAtOnce = tokensAtOnce
+    this.#release = release
   }
 
   /**
@@ -154,11 +162,12 @@ export class Trainer implements AsyncDisposable {
     this.#checked ||= updates > 0
   }
 
-  /** Ends the training; what was learned stays in the model. */
+  /** Ends the training; what was learned stays in the model, whose parameters others may change again. */
   async dispose(): Promise<void> {
     if (this.#disposed) return
     this.#disposed = true
     await native().disposeTrainer(this.#handle)
+    this.#release()
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -219,7 +228,7 @@ export class Trainer implements AsyncDisposable {
   }
 }
 
-/** A trainer of everything in `model` that is not frozen (`model.freeze`). Rejects with `ERR_TRAINING` when that is nothing. */
+/** A trainer of everything in `model` that is not frozen (`model.freeze`). Rejects with `ERR_TRAINING` when that is nothing or another trainer's. Until it is disposed, `edit`, `graft` and `restore` of what it trains do too. */
 export async function createTrainer(model: VisionLanguageModel, options: TrainerOptions = {}): Promise<Trainer> {
   const { activationCheckpointing, tokensAtOnce, signal } = check(TrainerOptions, options)
   const names = model
@@ -227,17 +236,22 @@ export async function createTrainer(model: VisionLanguageModel, options: Trainer
     .filter(({ trainable }) => trainable)
     .map(({ name }) => name)
   if (names.length === 0) throw error('ERR_TRAINING', 'Nothing is left to train: every parameter is frozen')
-  const handle = await abortable(signal, (cancellation) =>
-    native().createTrainer(model.handle, names, { recompute: activationCheckpointing }, cancellation),
-  )
-  model.noteChanged(names)
-  return new Trainer(model, names, handle, tokensAtOnce)
+  const release = model.train(names)
+  try {
+    const handle = await abortable(signal, (cancellation) =>
+      native().createTrainer(model.handle, names, { recompute: activationCheckpointing }, cancellation),
+    )
+    return new Trainer(model, names, handle, tokensAtOnce, release)
+  } catch (cause) {
+    release()
+    throw cause
+  }
 }
 
 /** A trainer of nothing: only its `logprobs` are of use, such as those of a reference model. */
 export async function createScorer(model: VisionLanguageModel): Promise<Trainer> {
   const handle = await native().createTrainer(model.handle, [], { recompute: false })
-  return new Trainer(model, [], handle, defaultTokensAtOnce)
+  return new Trainer(model, [], handle, defaultTokensAtOnce, () => {})
 }
 
 async function number(result: NativeResult): Promise<number> {

@@ -59,3 +59,19 @@ test('beside bfloat16, steps too small for it add up in float32 masters, whose r
   }
   expect(both / Math.sqrt(ours * theirs)).toBeGreaterThan(0.9)
 })
+
+test('what a trainer trains is its own until it is disposed', async () => {
+  await using model = await VisionLanguageModel.load(fixture('models/v4-bfloat16'))
+  model.freeze(freeze)
+  const trainer = await createTrainer(model)
+  const refused = { code: 'ERR_TRAINING', message: expect.stringContaining(name) }
+  await expect(model.edit(name, (w) => w.mul(2))).rejects.toMatchObject(refused)
+  await expect(model.restore(name)).rejects.toMatchObject(refused)
+  await expect(model.graft(fixture('models/v4-bfloat16'), name)).rejects.toMatchObject(refused)
+  await expect(createTrainer(model)).rejects.toMatchObject({ code: 'ERR_TRAINING' })
+  await model.edit('visual.merger.mlp.0.weight', (w) => w.mul(2))
+  await trainer.dispose()
+  expect(await model.restore(name)).toEqual([name])
+  await using next = await createTrainer(model)
+  expect(next.names).toContain(name)
+})
