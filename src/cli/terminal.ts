@@ -44,12 +44,14 @@ function duration(seconds: number): string {
 
 // A log keeps every line: the first, the last, and one now and then.
 function plainProgress(label: string) {
-  let shown = Number.NEGATIVE_INFINITY
+  let shown = { at: Number.NEGATIVE_INFINITY, text: '' }
   const show = (progress: Progress) => {
     const now = performance.now()
-    if (now - shown < plainEveryMs && progress.done < progress.total) return
-    shown = now
-    process.stderr.write(`${label}: ${describeProgress(progress)}\n`)
+    if (now - shown.at < plainEveryMs && progress.done < progress.total) return
+    const text = describeProgress(progress)
+    if (text === shown.text) return
+    shown = { at: now, text }
+    process.stderr.write(`${label}: ${text}\n`)
   }
   return Object.assign(show, { stop: () => {} })
 }

@@ -1,6 +1,6 @@
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { changeRateTable } from '../../src/cli/table.ts'
-import { describeProgress } from '../../src/cli/terminal.ts'
+import { describeProgress, openTerminal } from '../../src/cli/terminal.ts'
 
 test.each([
   [{ done: 0, total: 200, failed: 0 }, '0 of 200'],
@@ -12,6 +12,18 @@ test.each([
   [{ done: 5, total: 5, failed: 0, rate: 2, remainingS: 0 }, '5 of 5, 2.0 a second'],
 ])('progress is told in words', (progress, words) => {
   expect(describeProgress(progress)).toBe(words)
+})
+
+test('a log has the first line of progress and the last, once', async () => {
+  const written: unknown[] = []
+  const write = vi.spyOn(process.stderr, 'write').mockImplementation((text) => written.push(text) > 0)
+  try {
+    const show = (await openTerminal({})).progress('parts')
+    for (const done of [1, 2, 3, 100, 100]) show({ done, total: 100, failed: 0 })
+  } finally {
+    write.mockRestore()
+  }
+  expect(written).toEqual(['parts: 1 of 100\n', 'parts: 100 of 100\n'])
 })
 
 test('the table of change rates has a line a layer, a column a task, and a dash where there is no data', () => {
