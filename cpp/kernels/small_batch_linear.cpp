@@ -1,9 +1,9 @@
 #include "kernels/small_batch_linear.h"
 
 #include <algorithm>
-#include <atomic>
 #include <optional>
 
+#include "kernels/dealt_blocks.h"
 #include "kernels/lane_rows.h"
 #include "kernels/tiled_rows.h"
 
@@ -70,36 +70,38 @@ at::Tensor small_batch_linear(const at::Tensor& x, const at::Tensor& w, const st
   const float* of_bias = bias.defined() ? bias.const_data_ptr<float>() : nullptr;
 
   const int64_t passes = (depth + kDepth - 1) / kDepth, pass = ((depth + passes - 1) / passes + 31) / 32 * 32;
-  const int64_t blocks = (outputs + kTileOutputs - 1) / kTileOutputs;
-  auto multiply = [&](int64_t begin, int64_t end) {
+  // The products with one block of W, while the block `after` is fetched.
+  auto multiply = [&](int64_t block, int64_t after) {
     alignas(64) float of_first[LaneRows::kSums], of_rest[TiledRows::kSums];
-    for (int64_t block = begin; block < end; ++block) {
-      const int64_t output = block * kTileOutputs, some = std::min<int64_t>(kTileOutputs, outputs - output);
-      const Matrix here{of_w.data + output * of_w.stride, of_w.stride};
-      const bool whole_next = block + 1 < end && output + 2 * kTileOutputs <= outputs;
-      if (first) std::fill_n(of_first, first->sums(), 0.0f);
-      if (rest) std::fill_n(of_rest, rest->sums(), 0.0f);
-      for (int64_t k = 0; k < depth; k += pass) {
-        const int64_t until = std::min(k + pass, depth);
-        const uint16_t* next = until < depth ? here.data + until
-                               : whole_next  ? here.data + kTileOutputs * here.stride
-                                             : nullptr;
-        if (first) first->add(k, until, here, some, next, of_first);
-        if (rest) rest->add(k, until, here, some, first ? nullptr : next, of_rest);
-      }
-      const float* bias_here = of_bias ? of_bias + output : nullptr;
-      if (first) first->write(of_first, {of_y + output, outputs, some, bias_here});
-      if (rest) rest->write(of_rest, {of_y + lanes * outputs + output, outputs, some, bias_here});
+    const int64_t output = block * kTileOutputs, some = std::min<int64_t>(kTileOutputs, outputs - output);
+    const Matrix here{of_w.data + output * of_w.stride, of_w.stride};
+    const uint16_t* then =
+        (after + 1) * kTileOutputs <= outputs ? of_w.data + after * kTileOutputs * of_w.stride : nullptr;
+    if (first) std::fill_n(of_first, first->sums(), 0.0f);
+    if (rest) std::fill_n(of_rest, rest->sums(), 0.0f);
+    for (int64_t k = 0; k < depth; k += pass) {
+      const int64_t until = std::min(k + pass, depth);
+      const uint16_t* next = until < depth ? here.data + until : then;
+      if (first) first->add(k, until, here, some, next, of_first);
+      if (rest) rest->add(k, until, here, some, first ? nullptr : next, of_rest);
     }
+    const float* bias_here = of_bias ? of_bias + output : nullptr;
+    if (first) first->write(of_first, {of_y + output, outputs, some, bias_here});
+    if (rest) rest->write(of_rest, {of_y + lanes * outputs + output, outputs, some, bias_here});
   };
-  // Threads take a few blocks at a time, since one that shares its core falls behind. For few products a second thread
-  // costs more than it gives.
+  // For few products a second thread costs more than it gives.
   const int64_t threads = count * depth * outputs < 65536 ? 1 : at::get_num_threads();
-  const int64_t taken_at_once = std::max<int64_t>(1, blocks / (threads * 16));
-  std::atomic<int64_t> taken = 0;
+  DealtBlocks blocks((outputs + kTileOutputs - 1) / kTileOutputs, threads);
   at::parallel_for(0, threads, 1, [&](int64_t, int64_t) {
-    for (int64_t begin; (begin = taken.fetch_add(taken_at_once)) < blocks;)
-      multiply(begin, std::min(begin + taken_at_once, blocks));
+    for (auto part = blocks.take(); !part.empty();) {
+      DealtBlocks::Part following;
+      for (int64_t block = part.begin; block < part.end; ++block) {
+        const bool last = block + 1 == part.end;
+        if (last) following = blocks.take();
+        multiply(block, last ? following.begin : block + 1);
+      }
+      part = following;
+    }
   });
   return y;
 #else
