@@ -135,6 +135,7 @@ LaneRows::LaneRows(const uint16_t* x, int64_t rows, int64_t depth)
       pairs_(depth / 2),
       turned_(at::empty({pairs_ * vectors_ * kLanes * 2}, at::kBFloat16)) {  // ATen aligns memory to 64 bytes
   auto* into = static_cast<uint16_t*>(turned_.mutable_data_ptr());
+  x_ = into;
   at::parallel_for(0, (pairs_ + kLine - 1) / kLine, 16, [&](int64_t begin, int64_t end) {
     for (int64_t k = begin * kLine; k < std::min(end * kLine, pairs_); k += kLine)
       for (int64_t v = 0; v < vectors_; ++v)
@@ -146,8 +147,7 @@ LaneRows::LaneRows(const uint16_t* x, int64_t rows, int64_t depth)
 void LaneRows::add(int64_t k, int64_t end, Matrix w, int64_t outputs, const uint16_t* next, float* sums) const {
   const size_t index = (vectors_ - 2) * kTileOutputs + outputs - 1;
   const Tile tile = next && outputs == kTileOutputs ? kTiles<true>[index] : kTiles<false>[index];
-  const auto* x = static_cast<const uint16_t*>(turned_.const_data_ptr());
-  tile(x + k * vectors_ * kLanes, {w.data + k, w.stride}, (end - k) / 2, next, sums);
+  tile(x_ + k * vectors_ * kLanes, {w.data + k, w.stride}, (end - k) / 2, next, sums);
 }
 
 void LaneRows::write(const float* sums, const BlockOut& out) const {

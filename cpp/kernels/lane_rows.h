@@ -29,7 +29,8 @@ class LaneRows {
 
  private:
   int64_t rows_, vectors_, pairs_;
-  at::Tensor turned_;  // [pairs, vectors, 16, 2]
+  at::Tensor turned_;
+  const uint16_t* x_;  // in turned_: [pairs, vectors, 16, 2]
 };
 
 }  // namespace frankentorch

@@ -123,7 +123,8 @@ const Tile* tiles_fetching(int64_t ahead) {
 
 TiledRows::TiledRows(const uint16_t* x, int64_t rows, int64_t depth, Matrix w)
     : tiles_((rows + kTileRows - 1) / kTileRows),
-      rows_(rows),
+      rows_each_(rows / tiles_),
+      rows_left_(rows % tiles_),
       depth_(depth),
       past_boundary_(elements_past_boundary(w)),
       stride_((past_boundary_ + depth + 4 * kLane - 1) / (4 * kLane) * (4 * kLane) + 4 * kLane),

@@ -30,12 +30,13 @@ class TiledRows {
   int64_t sums() const { return tiles_ * kTileSums; }
 
  private:
-  int64_t first_row(int64_t tile) const { return tile * (rows_ / tiles_) + std::min(tile, rows_ % tiles_); }
+  // Division takes as long as many products.
+  int64_t first_row(int64_t tile) const { return tile * rows_each_ + std::min(tile, rows_left_); }
   int64_t height(int64_t tile) const { return first_row(tile + 1) - first_row(tile); }
   // The rows of a tile from the k-th element after the boundary on.
   Matrix at(int64_t tile, int64_t k) const { return {values_ + first_row(tile) * stride_ + k, stride_}; }
 
-  int64_t tiles_, rows_, depth_, past_boundary_, stride_;
+  int64_t tiles_, rows_each_, rows_left_, depth_, past_boundary_, stride_;
   at::Tensor copy_;
   const uint16_t* values_;
 };
