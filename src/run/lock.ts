@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
-import { link, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { link, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
+import { basename, dirname, join } from 'node:path'
 import { error, messageOf } from '../errors.ts'
 
 interface Owner {
@@ -28,7 +29,10 @@ export async function takeLock(path: string): Promise<() => Promise<void>> {
           throw error('ERR_OUTPUT', `Cannot create ${path}: ${messageOf(thrown)}`, { cause: thrown })
         },
       )
-      if (taken) return () => rm(path, { force: true })
+      if (taken) {
+        await removeLeftovers(path)
+        return () => rm(path, { force: true })
+      }
       await removeStale(path, `${candidate}.stale`)
     }
   } finally {
@@ -48,13 +52,30 @@ async function removeStale(path: string, aside: string): Promise<void> {
   await rm(aside, { force: true })
 }
 
+// A process killed while it took the lock leaves its candidate, perhaps still empty, and what it moved aside.
+async function removeLeftovers(path: string): Promise<void> {
+  const prefix = `${basename(path)}.`
+  for (const name of await readdir(dirname(path))) {
+    if (!name.startsWith(prefix)) continue
+    const file = join(dirname(path), name)
+    const owner = parseOwner(await readFile(file, 'utf8').catch(() => ''))
+    const dead = owner
+      ? !(await mayLive(owner))
+      : (await startOf(Number.parseInt(name.slice(prefix.length), 10))) === undefined
+    if (dead) await rm(file, { force: true })
+  }
+}
+
 async function refuseIfAlive(path: string, content: string): Promise<void> {
   const owner = parseOwner(content)
-  if (owner === undefined) return
+  if (owner === undefined || !(await mayLive(owner))) return
   const elsewhere = owner.host !== hostname()
-  if (!elsewhere && (await startOf(owner.pid)) !== owner.started) return
   const remedy = elsewhere ? `if it is no longer running, delete ${path}` : 'wait for it, or choose another directory'
   throw error('ERR_RUN_LOCKED', `Process ${owner.pid} on ${owner.host} is writing this run (${path}): ${remedy}`)
+}
+
+async function mayLive({ pid, started, host }: Owner): Promise<boolean> {
+  return host !== hostname() || (await startOf(pid)) === started
 }
 
 // A power cut can leave a lock without content; whoever held it is gone.

@@ -234,6 +234,23 @@ test('the lock of a dead process is taken over, also when its pid was given to a
   }
 })
 
+test('what a process left that was killed as it took the lock is removed, and nothing of one that lives', async () => {
+  const out = freshDirectory()
+  await complete(out)
+  const dead = 2 ** 30
+  const owners = {
+    [`run.lock.${dead}.1`]: JSON.stringify({ pid: dead, started: '1', host: hostname() }),
+    [`run.lock.${dead}.2`]: '',
+    [`run.lock.${dead}.3.stale`]: JSON.stringify({ pid: process.pid, started: '1', host: hostname() }),
+    [`run.lock.${process.ppid}.4`]: '',
+    [`run.lock.${dead}.5`]: JSON.stringify({ pid: dead, started: '1', host: 'another' }),
+  }
+  for (const [name, content] of Object.entries(owners)) writeFileSync(join(out, name), content)
+  await (await openRun(options(out))).close()
+  const left = readdirSync(out).filter((name) => name.includes('lock'))
+  expect(left.sort()).toEqual([`run.lock.${dead}.5`, `run.lock.${process.ppid}.4`].sort())
+})
+
 test('the lock of another host is not broken', async () => {
   const out = freshDirectory()
   await complete(out)
