@@ -15,19 +15,6 @@ export const sevenB = {
   rope_theta: 1_000_000,
   rope_scaling: { type: 'mrope', mrope_section: [16, 24, 24] },
   tie_word_embeddings: false,
-  vision_config: {
-    depth: 32,
-    fullatt_block_indexes: [7, 15, 23, 31],
-    hidden_act: 'silu',
-    hidden_size: 1280,
-    intermediate_size: 3420,
-    num_heads: 16,
-    out_hidden_size: 3584,
-    patch_size: 14,
-    spatial_merge_size: 2,
-    temporal_patch_size: 2,
-    tokens_per_second: 2,
-    window_size: 112,
-    in_chans: 3,
-  },
+  // What it leaves out is as in every released model.
+  vision_config: { hidden_size: 1280, tokens_per_second: 2 },
 }

@@ -92,17 +92,7 @@ at::Tensor small_batch_linear(const at::Tensor& x, const at::Tensor& w, const st
   // For few products a second thread costs more than it gives.
   const int64_t threads = count * depth * outputs < 65536 ? 1 : at::get_num_threads();
   DealtBlocks blocks((outputs + kTileOutputs - 1) / kTileOutputs, threads);
-  at::parallel_for(0, threads, 1, [&](int64_t, int64_t) {
-    for (auto part = blocks.take(); !part.empty();) {
-      DealtBlocks::Part following;
-      for (int64_t block = part.begin; block < part.end; ++block) {
-        const bool last = block + 1 == part.end;
-        if (last) following = blocks.take();
-        multiply(block, last ? following.begin : block + 1);
-      }
-      part = following;
-    }
-  });
+  at::parallel_for(0, threads, 1, [&](int64_t, int64_t) { blocks.work_off(multiply); });
   return y;
 #else
   return at::linear(x, w, b);

@@ -228,8 +228,8 @@ export class VisionLanguageModel implements AsyncDisposable {
    * For the layers above: a trainer changes these parameters from now on, and only that, until what this returns is called; `save` and `restore` know of them.
    * Throws `ERR_TRAINING` where another one does already.
    */
-  train(names: readonly string[]): () => void {
-    return this.#surgery.train(names)
+  claimForTraining(names: readonly string[]): () => void {
+    return this.#surgery.claimForTraining(names)
   }
 
   /** How much of the model training may change, in all and block by block. */

@@ -120,7 +120,7 @@ export class Surgery {
   }
 
   /** From now on a trainer changes these, and nothing else may, until what this returns is called. */
-  train(names: readonly string[]): () => void {
+  claimForTraining(names: readonly string[]): () => void {
     this.#requireUntrained(names)
     for (const name of names) {
       this.#changed.add(name)

@@ -8,13 +8,11 @@ import { type CheckedBatch, checkBatch, partsOf, type TrainingBatch, targetCount
 import { type GivenInput, givenInputs, lossProgram } from './loss-program.ts'
 import type { Loss } from './losses/loss.ts'
 
-const defaultTokensAtOnce = 8192
-
 const TrainerOptions = z.strictObject({
   /** Keep only what enters each decoder layer and compute it again in the backward pass: less memory, a third more time. */
   activationCheckpointing: z.boolean().default(false),
   /** Most tokens whose graph is held at once; a batch of more is worked off in parts, with the same result. */
-  tokensAtOnce: z.int().min(1).default(defaultTokensAtOnce),
+  tokensAtOnce: z.int().min(1).default(8192),
   signal: z.instanceof(AbortSignal).optional(),
 })
 export type TrainerOptions = z.input<typeof TrainerOptions>
@@ -230,13 +228,26 @@ export class Trainer implements AsyncDisposable {
 
 /** A trainer of everything in `model` that is not frozen (`model.freeze`). Rejects with `ERR_TRAINING` when that is nothing or another trainer's. Until it is disposed, `edit`, `graft` and `restore` of what it trains do too. */
 export async function createTrainer(model: VisionLanguageModel, options: TrainerOptions = {}): Promise<Trainer> {
-  const { activationCheckpointing, tokensAtOnce, signal } = check(TrainerOptions, options)
+  const checked = check(TrainerOptions, options)
   const names = model
     .parameters()
     .filter(({ trainable }) => trainable)
     .map(({ name }) => name)
   if (names.length === 0) throw error('ERR_TRAINING', 'Nothing is left to train: every parameter is frozen')
-  const release = model.train(names)
+  return open(model, names, checked)
+}
+
+/** A trainer of nothing: only its `logprobs` are of use, such as those of a reference model. */
+export async function createScorer(model: VisionLanguageModel): Promise<Trainer> {
+  return open(model, [], TrainerOptions.parse({}))
+}
+
+async function open(
+  model: VisionLanguageModel,
+  names: readonly string[],
+  { activationCheckpointing, tokensAtOnce, signal }: z.output<typeof TrainerOptions>,
+): Promise<Trainer> {
+  const release = model.claimForTraining(names)
   try {
     const handle = await abortable(signal, (cancellation) =>
       native().createTrainer(model.handle, names, { recompute: activationCheckpointing }, cancellation),
@@ -246,12 +257,6 @@ export async function createTrainer(model: VisionLanguageModel, options: Trainer
     release()
     throw cause
   }
-}
-
-/** A trainer of nothing: only its `logprobs` are of use, such as those of a reference model. */
-export async function createScorer(model: VisionLanguageModel): Promise<Trainer> {
-  const handle = await native().createTrainer(model.handle, [], { recompute: false })
-  return new Trainer(model, [], handle, defaultTokensAtOnce, () => {})
 }
 
 async function number(result: NativeResult): Promise<number> {
