@@ -1,7 +1,8 @@
 // The plain model against transformers on the same checkpoint in the same run: vision, prefill, decode, and a step of many rows.
 //   node scripts/bench.mjs model CHECKPOINT PYTHON [RUNS=5] [NEW_TOKENS=16] [DEVICE=cpu]
 // On a GPU a stage ends before its kernels do, so there only the prompt as a whole (vision and prefill) and the decoding mean something.
-// Goals at the 3B shape in bfloat16: decode 1.9 × (at least 1.6), prefill 1.1 × (0.95), vision 1.3 × (0.95), 37 rows 0.4 s a step (0.6).
+// Goals at the 3B shape in bfloat16: decode 1.9 × (at least 1.6), prefill 1.1 × (0.95), vision 1.3 × (0.95), 37 rows 0.4 s a step (0.6); there the bounds in
+// parentheses, 1 s of loading and 1.1 × the files in memory are held to on a CPU: the benchmark ends with 1 where one is missed.
 import { spawn } from 'node:child_process'
 import { mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -13,6 +14,7 @@ import { VisionLanguageModel } from '../src/index.ts'
 import { GenerateOptions, rowOptions } from '../src/model/generation.ts'
 import { nativeInputs } from '../src/model/inputs.ts'
 import { abortable, native } from '../src/native.ts'
+import { requireAtLeast, requireAtMost } from './machine/bound.ts'
 import { limits, residentBytes } from './machine/limits.ts'
 
 const [checkpoint, python, runs = '5', tokens = '16', device = 'cpu'] = process.argv.slice(2)
@@ -35,8 +37,9 @@ const rival = startRival(picture)
 const { load_s: rivalLoad, tokens: promptTokens } = await rival.next()
 const begun = performance.now()
 const model = await VisionLanguageModel.load(checkpoint, { device })
+const loadS = (performance.now() - begun) / 1000
 console.log(
-  `load: ours ${((performance.now() - begun) / 1000).toFixed(2)} s, rival ${Number(rivalLoad).toFixed(2)} s (imports not counted); prompt of ${promptTokens} tokens`,
+  `load: ours ${loadS.toFixed(2)} s, rival ${Number(rivalLoad).toFixed(2)} s (imports not counted); prompt of ${promptTokens} tokens`,
 )
 
 const [ours, theirs]: [Timing[], Timing[]] = [[], []]
@@ -46,9 +49,11 @@ for (let run = 0; run < Number(runs); run++) {
   ours.push(await ourTiming())
 }
 const staged = device === 'cpu' ? (['vision_s', 'prefill_s'] as const) : []
+const ratios: Partial<Record<keyof Timing, number>> = {}
 for (const name of [...staged, 'prompt_s', 'decode_tokens_per_s'] as const) {
   const [a, b] = [median(ours.map((timing) => timing[name])), median(theirs.map((timing) => timing[name]))]
   const ratio = name === 'decode_tokens_per_s' ? a / b : b / a
+  ratios[name] = ratio
   console.log(`${name.padEnd(20)} ours ${a.toFixed(3)}, rival ${b.toFixed(3)}: ${ratio.toFixed(2)} × as fast`)
 }
 rival.stop()
@@ -81,6 +86,15 @@ show(
 )
 show(`decode of ${rows} rows`, rows, step, weights)
 show('decode of 1 row', 1, 1 / median(ours.map((timing) => timing.decode_tokens_per_s)), weights)
+const { hiddenSize, numHiddenLayers } = model.config
+if (device === 'cpu' && hiddenSize === 2048 && numHiddenLayers === 36) {
+  requireAtMost('load, seconds', loadS, 1)
+  requireAtMost('resident, of the files', resident / fileBytes, 1.1)
+  requireAtLeast('decode, ratio', ratios.decode_tokens_per_s!, 1.6)
+  requireAtLeast('prefill, ratio', ratios.prefill_s!, 0.95)
+  requireAtLeast('vision, ratio', ratios.vision_s!, 0.95)
+  requireAtMost(`decode of ${rows} rows, seconds`, step, 0.6)
+}
 await model.dispose()
 await rm(directory, { recursive: true })
 
